@@ -1,0 +1,38 @@
+"""What a backend is: crops in, poses and action features out; clips of features in, action probabilities out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deephar_ros.geometry import Array
+from deephar_ros.model.checkpoint import ModelSpec
+
+
+class Prediction(NamedTuple):
+    """Of N crops.
+
+    Attributes:
+        poses: (N, J, D+1) x, y[, z], confidence in [0, 1], joints in network order.
+        features: (N, K) what the action path reads of each crop, packed; opaque to all but the backend.
+    """
+
+    poses: Array
+    features: Array
+
+
+class Backend(Protocol):
+    """One loaded network. Not safe for calls from several threads at once."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+        """Runs the single-frame path on (N, S, S, 3) RGB crops, S = spec.input_size."""
+        ...
+
+    def classify(self, clips: Array) -> list[Array]:
+        """Runs the action path on (M, T, K) features of M clips; per action set (M, num_actions), rows sum to 1."""
+        ...

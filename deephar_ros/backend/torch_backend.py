@@ -1,0 +1,70 @@
+"""The network in PyTorch, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deephar_ros.backend.base import Prediction
+from deephar_ros.geometry import Array
+from deephar_ros.model.checkpoint import ModelSpec, load_checkpoint
+from deephar_ros.model.spnet import ActionFeatures
+
+
+class TorchBackend:
+    """A checkpoint folder run by PyTorch in float32.
+
+    Args:
+        folder: checkpoint folder.
+        device: "cpu", "cuda", "cuda:1", or "auto" for CUDA where it works, else CPU.
+
+    Raises:
+        CheckpointError: the folder cannot be used.
+        ValueError: the device does not exist here.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self.device = _device(device)
+        net, self.spec = load_checkpoint(folder)
+        self._net = net.to(self.device, memory_format=torch.channels_last)
+        dim, joints = self.spec.network.dim, self.spec.network.num_joints
+        widths = [stage.channels for stage in self.spec.network.stages if stage.action]
+        self._sections = [size for width in widths for size in (joints * dim, joints * width)]
+        self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
+
+    spec: ModelSpec
+
+    @torch.inference_mode()
+    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+        """See `Backend.predict`."""
+        images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        poses, features = self._net.frames(images)  # permuted from NHWC, so already channels-last
+        packed = [part.flatten(1) for feature in features for part in feature]
+        rows = torch.cat(packed, 1) if packed else images.new_zeros(len(crops), 0)
+        return Prediction(poses[-1].cpu().numpy(), rows.cpu().numpy())
+
+    @torch.inference_mode()
+    def classify(self, clips: Array) -> list[Array]:
+        """See `Backend.classify`; an empty list from a network without action blocks."""
+        if not self._sections:
+            return []
+        joints = self.spec.network.num_joints
+        parts = torch.from_numpy(clips).to(self.device).split(self._sections, -1)
+        planes = [part.unflatten(-1, (joints, -1)) for part in parts]
+        features = [ActionFeatures(*pair) for pair in zip(planes[::2], planes[1::2], strict=True)]
+        return [probabilities.cpu().numpy() for probabilities in self._net.clip_actions(features)[-1]]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {name!r} does not work here ({reason}); use 'cpu' or 'auto'") from error
+    return device

@@ -1,0 +1,1 @@
+"""Commands: `python -m deephar_ros.cli.NAME`."""

@@ -1,0 +1,64 @@
+"""Trains the 2D pose part of a network on Leeds Sports Pose.
+
+Example:
+    python -m deephar_ros.cli.train config/train/first_light.yaml --data ../shared/data --out runs/first_light
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+import yaml
+
+from deephar_ros.data.lsp import Sample, load_lsp
+from deephar_ros.model.checkpoint import CARD, spec_from_dict
+from deephar_ros.model.spnet import SPNet
+from deephar_ros.train.trainer import TrainConfig, Trainer
+
+
+def lsp_split(data: Path, repeat_lsp: int, validation: int) -> tuple[list[Sample], list[Sample]]:
+    """Training samples (LSP-extended and LSP, repeated) and the last `validation` persons of LSP's training part."""
+    lsp = load_lsp(data / "lsp_train", extended=False)
+    extended = [sample for sample in load_lsp(data / "lspet_compact", extended=True) if _usable(sample)]
+    return extended + repeat_lsp * lsp[:-validation], lsp[-validation:]
+
+
+def _usable(sample: Sample) -> bool:
+    return int((sample.joints == sample.joints).all(-1).sum()) >= 5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, help="YAML file with model, train and data")
+    parser.add_argument("--data", type=Path, required=True, help="folder with lspet_compact, lsp_train, backgrounds_320")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the log and the state")
+    parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+
+    config = yaml.safe_load(args.config.read_text())
+    unknown = set(config["train"]) - {f.name for f in fields(TrainConfig)}
+    if unknown:
+        parser.error(f"{args.config}: unknown entries {sorted(unknown)} under train")
+    spec, cfg = spec_from_dict(config["model"]), TrainConfig(**config["train"])
+    train, validation = lsp_split(args.data, **config["data"])
+    backgrounds = sorted((args.data / "backgrounds_320").glob("*.jpg"))
+    print(f"{len(train)} training samples, {len(validation)} for validation, {len(backgrounds)} backgrounds", flush=True)
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    card = args.config.with_name(CARD)
+    torch.manual_seed(cfg.seed)
+    trainer = Trainer(
+        SPNet(spec.network), spec, cfg, card.read_text() if card.exists() else "No model card yet.\n", args.out, args.device
+    )
+    if args.resume:
+        trainer.resume()
+    trainer.fit(train, validation, backgrounds)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

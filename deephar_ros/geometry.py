@@ -1,0 +1,95 @@
+"""Windows of an image and the maps between image and window: pure functions on numpy arrays.
+
+Pixel coordinates are continuous: (0, 0) is the top left corner of the top left pixel, whose centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deephar_ros.skeleton import LIMB_LENGTHS, Layout
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of an image, in whole pixels; it may reach over the image's borders."""
+
+    left: int
+    top: int
+    size: int
+
+    @staticmethod
+    def around(x: float, y: float, size: float) -> Window:
+        """Square of side `size` pixels centred at (x, y), its corners rounded; at least 8 pixels wide."""
+        side = max(8, round(size))
+        return Window(round(x - side / 2), round(y - side / 2), side)
+
+    @staticmethod
+    def whole(width: int, height: int) -> Window:
+        """The smallest square that holds the whole image, centred."""
+        return Window.around(width / 2, height / 2, max(width, height))
+
+    def to_image(self, points: Array) -> Array:
+        """(..., 2) window coordinates in [0, 1] -> pixels of the image."""
+        return points * self.size + np.array([self.left, self.top], points.dtype)
+
+    def to_window(self, points: Array) -> Array:
+        """(..., 2) pixels of the image -> window coordinates in [0, 1]."""
+        return (points - np.array([self.left, self.top], points.dtype)) / self.size
+
+    def cut(self, image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+        """Resamples the window to (size, size, channels); what lies outside of the image is black.
+
+        Only pixels inside the window are read, whatever the size of the image.
+        """
+        height, width = image.shape[:2]
+        left, top = max(self.left, 0), max(self.top, 0)
+        right, bottom = min(self.left + self.size, width), min(self.top + self.size, height)
+        if right <= left or bottom <= top:
+            return np.zeros((size, size, image.shape[2]), np.uint8)
+        inside = image[top:bottom, left:right]
+        pads = (top - self.top, self.top + self.size - bottom, left - self.left, self.left + self.size - right)
+        if any(pads):
+            inside = cv2.copyMakeBorder(inside, *pads, cv2.BORDER_CONSTANT, value=0)
+        # Averaging when shrinking, as the antialiased resize of the training pictures does.
+        how = cv2.INTER_AREA if self.size > size else cv2.INTER_LINEAR
+        return cv2.resize(inside, (size, size), interpolation=how).reshape(size, size, -1)  # OpenCV drops a single channel
+
+
+def bounds(points: Array) -> tuple[float, float, float, float]:
+    """x_min, y_min, x_max, y_max of the points (N, 2) whose coordinates are finite; ValueError if there is none."""
+    finite = points[np.isfinite(points).all(-1)]
+    if not len(finite):
+        raise ValueError("no finite point")
+    (x0, y0), (x1, y1) = finite.min(0), finite.max(0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def metres_per_pixel(joints: Array, depth: Array, layout: Layout) -> float:
+    """Scale of a person in the image by the size of an average body (weak perspective).
+
+    Args:
+        joints: (J, 2) pixels.
+        depth: (J,) metres, any origin; NaN if unknown.
+        layout: order of the joints.
+
+    Returns:
+        Metres per pixel; NaN if no limb has a length in the image. With known depth: the scale that fits the lengths
+        of the limbs best. Without: limbs look shorter than they are, so the longest-looking fifth sets the scale.
+    """
+    pairs = [(layout.index(a), layout.index(b), length) for (a, b), length in LIMB_LENGTHS.items()]
+    first, second, length = (np.array(column) for column in zip(*pairs, strict=True))
+    seen = np.linalg.norm(joints[first] - joints[second], axis=-1)
+    if not np.isfinite(seen).all() or seen.max() <= 0:
+        return float("nan")
+    along = depth[first] - depth[second]
+    if np.isnan(along).any():
+        return float(1 / np.quantile(seen / length, 0.8))
+    across = np.sqrt(np.maximum(length**2 - along**2, 0))
+    return float((seen @ across) / (seen @ seen))

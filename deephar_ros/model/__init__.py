@@ -1,0 +1,1 @@
+"""The network: SPNet, its configuration, its checkpoint folders."""

@@ -1,0 +1,124 @@
+"""What a SPNet is made of: sizes and switches, and the order in which its prediction blocks stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Downsampling = Literal["maxpooling", "conv"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a pyramid: a change of resolution followed by a prediction block (PB).
+
+    `level` counts from 1 (finest) to L as in the paper; `index` = level - 1 is what the released code puts in names.
+    """
+
+    pyramid: int
+    level: int
+    channels: int
+    action: int  # 1, 2, ... for a block of the action path; 0 for a block that predicts poses only
+    is_last: bool
+    is_last_action: bool
+
+    @property
+    def goes_down(self) -> bool:
+        """Odd pyramids go from fine to coarse, even ones back."""
+        return self.pyramid % 2 == 1
+
+    @property
+    def index(self) -> int:
+        return self.level - 1
+
+    @property
+    def block_name(self) -> str:
+        return f"{'dp' if self.goes_down else 'up'}{self.pyramid}_pb{self.index}"
+
+    @property
+    def resize_name(self) -> str:
+        return f"dp{self.pyramid}_du{self.index}" if self.goes_down else f"up{self.pyramid}_uu{self.index}"
+
+
+@dataclass(frozen=True)
+class SPNetConfig:
+    """Configuration of SPNet; the defaults are the full-width network of the paper (section 3, figures 2-5).
+
+    Raises:
+        ValueError: a value is outside its range; the message names it.
+    """
+
+    num_joints: int = 17
+    dim: int = 3  # coordinates per joint: 2 (x, y) or 3 (x, y, z)
+    num_pyramids: int = 8
+    num_levels: int = 4
+    action_pyramids: tuple[int, ...] = ()
+    num_actions: tuple[int, ...] = ()  # one entry per action set (data set)
+    pose_replica: bool = False  # the action path reads its own copy of the heat and depth maps ("decoupled")
+    num_pose_features: int = 160
+    num_visual_features: int = 160
+    growth: int = 96
+    image_div: int = 8  # input size / size of the finest level
+    kernel_size: int = 5
+    downsampling: Downsampling = "maxpooling"
+    cut: tuple[int, int] | None = None  # (pyramid, level) of the last block kept; None keeps all
+
+    def __post_init__(self) -> None:
+        checks = {
+            "num_joints": self.num_joints >= 1,
+            "dim": self.dim in (2, 3),
+            "num_pyramids": 1 <= self.num_pyramids <= 8,
+            "num_levels": self.num_levels >= 2,
+            "action_pyramids": all(1 <= p <= self.num_pyramids for p in self.action_pyramids)
+            and bool(self.action_pyramids) == bool(self.num_actions),
+            "num_actions": all(n >= 2 for n in self.num_actions),
+            "num_pose_features": self.num_pose_features >= 16,
+            "num_visual_features": self.num_visual_features >= 1,
+            "growth": self.growth >= 2,
+            "image_div": self.image_div in (4, 8, 16, 32),
+            "kernel_size": self.kernel_size % 2 == 1 and self.kernel_size >= 1,
+            "downsampling": self.downsampling in ("maxpooling", "conv"),
+            "cut": self.cut is None or self.cut in [(p, lv) for p, lv in self._all_blocks()],
+        }
+        for name, ok in checks.items():
+            if not ok:
+                raise ValueError(f"SPNetConfig.{name} = {getattr(self, name)!r} does not make a network")
+
+    @property
+    def entry_channels(self) -> int:
+        """Channels of the entry flow's output, level 1 (288 at full width)."""
+        return 2 * self.growth + self.growth * (self.image_div.bit_length() - 3)
+
+    @property
+    def size_multiple(self) -> int:
+        """Input height and width must be multiples of this, so that every level has a whole size."""
+        return self.image_div * 2 ** (self.num_levels - 1)
+
+    @property
+    def num_action_features(self) -> int:
+        return max(self.num_pose_features, self.num_visual_features)
+
+    def _all_blocks(self) -> list[tuple[int, int]]:
+        down = range(2, self.num_levels + 1)
+        up = range(self.num_levels - 1, 0, -1)
+        return [(p, level) for p in range(1, self.num_pyramids + 1) for level in (down if p % 2 else up)]
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The prediction blocks in the order in which they run, up to the cut."""
+        blocks = self._all_blocks()
+        if self.cut is not None:
+            blocks = blocks[: blocks.index(self.cut) + 1]
+        acting = [block for block in blocks if block[0] in self.action_pyramids]
+        return tuple(
+            Stage(
+                pyramid=p,
+                level=level,
+                channels=self.entry_channels + (level - 1) * self.growth,
+                action=acting.index((p, level)) + 1 if (p, level) in acting else 0,
+                is_last=(p, level) == blocks[-1],
+                is_last_action=bool(acting) and (p, level) == acting[-1],
+            )
+            for p, level in blocks
+        )

@@ -1,0 +1,1 @@
+"""The ROS layer: the only part of the package that imports rclpy and the messages."""

@@ -1,0 +1,72 @@
+"""What several tests need: a tiny network, its checkpoint folder, and the development data where it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
+from deephar_ros.model.config import SPNetConfig
+from deephar_ros.model.spnet import SPNet
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> SPNetConfig:
+    """A whole SPNet, 3D with actions and replica poses, that runs in milliseconds."""
+    return SPNetConfig(
+        num_joints=17,
+        dim=3,
+        num_pyramids=2,
+        num_levels=3,
+        action_pyramids=(1, 2),
+        num_actions=(3, 5),
+        pose_replica=True,
+        num_pose_features=16,
+        num_visual_features=24,
+        growth=8,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_net(tiny_config: SPNetConfig) -> SPNet:
+    torch.manual_seed(0)
+    net = SPNet(tiny_config)
+    with torch.no_grad():  # running statistics of real use, so that evaluation mode differs from the identity
+        net.train()(torch.rand(2, 8, 3, 64, 64) * 2 - 1)
+    return net.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_net: SPNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    spec = ModelSpec(
+        network=tiny_net.config,
+        input_size=64,
+        labels=(("sit", "stand", "walk"), ("a", "b", "c", "d", "e")),
+        clip_frames=4,
+        clip_spacing=0.1,
+        depth_trained=True,
+        action_trained=True,
+        name="tiny",
+    )
+    save_checkpoint(folder, tiny_net, spec, "# tiny\nRandom weights, for tests.\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development data beside the checkout; the test is skipped where it is not."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"development data is not at {folder}")
+    return folder
+
+
+@pytest.fixture()
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
