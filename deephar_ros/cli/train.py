@@ -13,21 +13,10 @@ from pathlib import Path
 import torch
 import yaml
 
-from deephar_ros.data.lsp import Sample, load_lsp
-from deephar_ros.model.checkpoint import CARD, spec_from_dict
+from deephar_ros.data.lsp import lsp_split
+from deephar_ros.model.checkpoint import spec_from_dict
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.trainer import TrainConfig, Trainer
-
-
-def lsp_split(data: Path, repeat_lsp: int, validation: int) -> tuple[list[Sample], list[Sample]]:
-    """Training samples (LSP-extended and LSP, repeated) and the last `validation` persons of LSP's training part."""
-    lsp = load_lsp(data / "lsp_train", extended=False)
-    extended = [sample for sample in load_lsp(data / "lspet_compact", extended=True) if _usable(sample)]
-    return extended + repeat_lsp * lsp[:-validation], lsp[-validation:]
-
-
-def _usable(sample: Sample) -> bool:
-    return int((sample.joints == sample.joints).all(-1).sum()) >= 5
 
 
 def main() -> int:
@@ -49,11 +38,8 @@ def main() -> int:
     print(f"{len(train)} training samples, {len(validation)} for validation, {len(backgrounds)} backgrounds", flush=True)
 
     args.out.mkdir(parents=True, exist_ok=True)
-    card = args.config.with_name(CARD)
     torch.manual_seed(cfg.seed)
-    trainer = Trainer(
-        SPNet(spec.network), spec, cfg, card.read_text() if card.exists() else "No model card yet.\n", args.out, args.device
-    )
+    trainer = Trainer(SPNet(spec.network), spec, cfg, args.out, args.device)
     if args.resume:
         trainer.resume()
     trainer.fit(train, validation, backgrounds)

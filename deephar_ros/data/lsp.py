@@ -15,6 +15,10 @@ from deephar_ros.geometry import Array
 from deephar_ros.skeleton import LSP14, PA17
 
 
+MIN_JOINTS = 5
+"""Persons with fewer annotated joints say too little of where they are."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One annotated person: picture and joints (J, 2) in its pixels, network order, NaN where not annotated."""
@@ -58,3 +62,18 @@ def lsp_to_pa17(points: Array) -> Array:
     at["thorax"] = (at["left_shoulder"] + at["right_shoulder"]) / 2
     at["spine"] = (at["pelvis"] + at["thorax"]) / 2
     return np.stack([at[name] for name in PA17.joints])
+
+
+def lsp_split(data: Path, repeat_lsp: int, validation: int) -> tuple[list[Sample], list[Sample]]:
+    """LSP-extended and LSP, repeated, for training; the last `validation` persons of LSP's training part for validation.
+
+    Args:
+        data: folder with `lspet_compact` and `lsp_train`.
+    """
+    lsp = load_lsp(data / "lsp_train", extended=False)
+    extended = [sample for sample in load_lsp(data / "lspet_compact", extended=True) if _known(sample) >= MIN_JOINTS]
+    return extended + repeat_lsp * lsp[:-validation], lsp[-validation:]
+
+
+def _known(sample: Sample) -> int:
+    return int(np.isfinite(sample.joints).all(-1).sum())

@@ -32,12 +32,18 @@ class ActionHead(nn.Module):
     def __init__(self, cfg: SPNetConfig, stage: Stage) -> None:
         super().__init__()
         np_, nv, n = cfg.num_pose_features, cfg.num_visual_features, cfg.num_action_features
-        self.p_conv0a = Conv(cfg.dim, np_ // 16, (3, 1))
-        self.p_conv0b = Conv(cfg.dim, np_ // 8, (3, 3))
-        self.p_conv0c = Conv(cfg.dim, np_ // 4, (3, 5))
-        self.r1 = ResidualUnit(np_ // 16 + np_ // 8 + np_ // 4, np_, 3, "normal")
-        self.v_conv0 = Conv(stage.channels, nv, 1)
-        self.r2 = ResidualUnit(np_ + nv + (n if stage.action > 1 else 0), n, 3, "normal", div=4)
+        self.sees_pose, self.sees_appearance = cfg.action_input != "appearance", cfg.action_input != "pose"
+        width = n if stage.action > 1 else 0  # of what arrives from the earlier block
+        if self.sees_pose:
+            self.p_conv0a = Conv(cfg.dim, np_ // 16, (3, 1))
+            self.p_conv0b = Conv(cfg.dim, np_ // 8, (3, 3))
+            self.p_conv0c = Conv(cfg.dim, np_ // 4, (3, 5))
+            self.r1 = ResidualUnit(np_ // 16 + np_ // 8 + np_ // 4, np_, 3, "normal")
+            width += np_
+        if self.sees_appearance:
+            self.v_conv0 = Conv(stage.channels, nv, 1)
+            width += nv
+        self.r2 = ResidualUnit(width, n, 3, "normal", div=4)
         self.pred = ActionPrediction(n, cfg.num_actions, last=stage.is_last_action)
 
     def forward(self, pose: Tensor, appearance: Tensor, xa: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
@@ -51,9 +57,15 @@ class ActionHead(nn.Module):
             The action features for the next block (None from the last block), and per action set the probabilities
             (B, num_actions).
         """
-        p = self.r1(torch.cat([self.p_conv0a(pose), self.p_conv0b(pose), self.p_conv0c(pose)], 1))
-        parts = [shrink_clip(p), shrink_clip(self.v_conv0(appearance))]
-        return self.pred(self.r2(torch.cat(parts if xa is None else [*parts, xa], 1)))
+        parts = []
+        if self.sees_pose:
+            p = self.r1(torch.cat([self.p_conv0a(pose), self.p_conv0b(pose), self.p_conv0c(pose)], 1))
+            parts.append(shrink_clip(p))
+        if self.sees_appearance:
+            parts.append(shrink_clip(self.v_conv0(appearance)))
+        if xa is not None:
+            parts.append(xa)
+        return self.pred(self.r2(torch.cat(parts, 1)))
 
 
 def shrink_clip(x: Tensor) -> Tensor:

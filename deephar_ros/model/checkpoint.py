@@ -76,15 +76,16 @@ def spec_from_dict(values: dict[str, Any]) -> ModelSpec:
     return ModelSpec(network=SPNetConfig(**network), labels=labels, **_known(ModelSpec, values))
 
 
-def save_checkpoint(folder: Path, net: SPNet, spec: ModelSpec, card: str) -> None:
-    """Writes a checkpoint folder, weights in half precision; a crash while writing leaves the old files whole."""
+def save_checkpoint(folder: Path, net: SPNet, spec: ModelSpec, card: str, half: bool = True) -> None:
+    """Writes a checkpoint folder, weights in half or single precision; a crash while writing leaves the old files whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = {
-        name: value.half() if value.is_floating_point() else value
+    precision = torch.float16 if half else torch.float32
+    weights = {
+        name: value.to(precision).contiguous()
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    _write(folder / WEIGHTS, lambda path: save_file({k: v.contiguous() for k, v in half.items()}, path))
+    _write(folder / WEIGHTS, lambda path: save_file(weights, path))
     _write(folder / CONFIG, lambda path: path.write_text(yaml.safe_dump(spec_to_dict(spec), sort_keys=False)))
     _write(folder / CARD, lambda path: path.write_text(card))
 

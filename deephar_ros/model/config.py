@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 Downsampling = Literal["maxpooling", "conv"]
+ActionInput = Literal["combined", "pose", "appearance"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class SPNetConfig:
     action_pyramids: tuple[int, ...] = ()
     num_actions: tuple[int, ...] = ()  # one entry per action set (data set)
     pose_replica: bool = False  # the action path reads its own copy of the heat and depth maps ("decoupled")
+    action_input: ActionInput = "combined"  # what the action path looks at; the others are the paper's ablations
     num_pose_features: int = 160
     num_visual_features: int = 160
     growth: int = 96
@@ -73,6 +75,7 @@ class SPNetConfig:
             "action_pyramids": all(1 <= p <= self.num_pyramids for p in self.action_pyramids)
             and bool(self.action_pyramids) == bool(self.num_actions),
             "num_actions": all(n >= 2 for n in self.num_actions),
+            "action_input": self.action_input in ("combined", "pose", "appearance"),
             "num_pose_features": self.num_pose_features >= 16,
             "num_visual_features": self.num_visual_features >= 1,
             "growth": self.growth >= 2,

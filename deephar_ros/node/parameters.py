@@ -5,6 +5,7 @@ The declaration, `config/perception.yaml` and the README table are made from thi
 
 from __future__ import annotations
 
+import json
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -88,13 +89,21 @@ def declare(node: Node, kind: type[T]) -> T:
     return kind(**values)
 
 
-def to_yaml(node_name: str, kind: type[Any]) -> str:
-    """A commented parameter file with every default."""
-    lines = [f"{node_name}:", "  ros__parameters:"]
+def to_yaml(kind: type[Any]) -> str:
+    """A commented parameter file with every default, for a node of any name."""
+    lines = ["/**:", "  ros__parameters:"]
     for entry in fields(kind):
         limits = entry.metadata["range"]
-        value = str(entry.default).lower() if isinstance(entry.default, bool) else entry.default
-        shown = f'"{value}"' if isinstance(value, str) and not isinstance(entry.default, bool) else value
-        lines += [f"    # {entry.metadata['description']}" + (f" {limits[0]} to {limits[1]}." if limits else "")]
-        lines += [f"    {entry.name}: {shown}"]
+        lines.append(f"    # {entry.metadata['description']}" + (f" {limits[0]} to {limits[1]}." if limits else ""))
+        lines.append(f"    {entry.name}: {json.dumps(entry.default)}")  # JSON is YAML, and quotes strings
     return "\n".join(lines) + "\n"
+
+
+def to_markdown(kind: type[Any]) -> str:
+    """The rows of the README's parameter table."""
+    rows = []
+    for entry in fields(kind):
+        limits = entry.metadata["range"]
+        shown = f"{limits[0]} to {limits[1]}" if limits else ""
+        rows.append(f"| `{entry.name}` | `{json.dumps(entry.default)}` | {shown} | {entry.metadata['description']} |\n")
+    return "".join(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -28,6 +29,8 @@ from deephar_ros.track import TrackSettings
 
 LATEST = QoSProfile(depth=1, history=qos_profile_sensor_data.history, reliability=qos_profile_sensor_data.reliability)
 """Sensor data QoS, but with one place in the queue: an old image is worth nothing."""
+COMPLAINT_PERIOD = 10.0
+"""Seconds for which the same complaint about an image is not repeated in the log."""
 
 
 class PerceptionNode(Node):
@@ -46,6 +49,7 @@ class PerceptionNode(Node):
         self._actions = self.create_publisher(ActionProbs, "action_probs", 10)
         self._mailbox: Mailbox[Image] = Mailbox()
         self._received = self._processed = self._bad = 0
+        self._complaints: dict[str, float] = {}
         self._worker = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self._worker.start()
         self._subscription = self.create_subscription(Image, "image", self._on_image, LATEST)
@@ -78,11 +82,18 @@ class PerceptionNode(Node):
                 self._process(msg)
                 self._processed += 1
             except ImageError as error:
-                self._bad += 1
-                self.get_logger().warning(f"image dropped: {error}", throttle_duration_sec=10.0)
+                self._drop(f"image dropped: {error}")
             except Exception as error:  # whatever one frame does, the next one gets its chance
-                self._bad += 1
-                self.get_logger().error(f"frame dropped, {type(error).__name__}: {error}", throttle_duration_sec=10.0)
+                self._drop(f"frame dropped, {type(error).__name__}: {error}")
+
+    def _drop(self, why: str) -> None:
+        """Counts a bad frame, and says so if the same was not said in the last `COMPLAINT_PERIOD` seconds."""
+        self._bad += 1
+        now = time.monotonic()
+        if now - self._complaints.get(why, -math.inf) >= COMPLAINT_PERIOD:
+            self.get_logger().warning(why)
+            self._complaints = {text: said for text, said in self._complaints.items() if now - said < COMPLAINT_PERIOD}
+            self._complaints[why] = now
 
     def _process(self, msg: Image) -> None:
         result = self._pipeline(to_frame(msg))
@@ -97,15 +108,16 @@ class PerceptionNode(Node):
         now, received, processed = time.monotonic(), self._received, self._processed
         then, received_then, processed_then = self._last
         self._last = (now, received, processed)
+        totals = f"since start {received} in, {self._mailbox.dropped} replaced by newer ones, {self._bad} bad"
         if received == received_then:
             publishers = self.count_publishers(self._subscription.topic_name)
             why = "nobody publishes there" if not publishers else f"{publishers} publisher(s), but no image arrives"
-            self.get_logger().warning(f"no image on {self._subscription.topic_name} for {now - then:.0f} s: {why}")
+            self.get_logger().warning(
+                f"no image on {self._subscription.topic_name} for {now - then:.0f} s: {why}; {totals}"
+            )
             return
-        self.get_logger().info(
-            f"{(received - received_then) / (now - then):.1f} images/s in, {(processed - processed_then) / (now - then):.1f}/s"
-            f" processed; since start {self._mailbox.dropped} replaced by newer ones, {self._bad} bad"
-        )
+        rates = [(count - before) / (now - then) for count, before in ((received, received_then), (processed, processed_then))]
+        self.get_logger().info(f"{rates[0]:.1f} images/s in, {rates[1]:.1f}/s processed; {totals}")
 
     def close(self) -> None:
         """Ends the worker."""

@@ -40,8 +40,9 @@ class VideoPublisher(Node):
     def play(self) -> None:
         """Plays the source once."""
         live, frames = open_source(self.source)
-        start = time.monotonic()
+        start: float | None = None  # set by the first frame, because opening a source takes its time
         for number, frame in enumerate(frames):
+            start = time.monotonic() if start is None else start
             if not live:
                 self._wait_until(start + self._due(number, frame))
             if not rclpy.ok():

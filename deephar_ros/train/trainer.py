@@ -55,9 +55,9 @@ class Trainer:
     """Trains the pose outputs of `net` and leaves a checkpoint folder, a log and the state to resume from in `out`."""
 
     def __init__(
-        self, net: SPNet, spec: ModelSpec, cfg: TrainConfig, card: str, out: Path, device: torch.device | str = "cpu"
+        self, net: SPNet, spec: ModelSpec, cfg: TrainConfig, out: Path, device: torch.device | str = "cpu"
     ) -> None:
-        self.spec, self.cfg, self.card, self.out, self.device = spec, cfg, card, out, torch.device(device)
+        self.spec, self.cfg, self.out, self.device = spec, cfg, out, torch.device(device)
         self.net = net.to(self.device, memory_format=torch.channels_last)
         self.averaged = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(cfg.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
@@ -117,11 +117,11 @@ class Trainer:
         with (self.out / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         tqdm.write(json.dumps(line))
-        self.save()
+        self.save(line)
 
-    def save(self) -> None:
-        """Checkpoint folder of the averaged weights, and the state to resume from."""
-        save_checkpoint(self.out, self.averaged.module, self.spec, self.card)
+    def save(self, line: dict[str, float]) -> None:
+        """Checkpoint folder of the averaged weights, whose card tells `line`, and the state to resume from."""
+        save_checkpoint(self.out, self.averaged.module, self.spec, model_card(self.spec, self.cfg, line))
         state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         state |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
@@ -144,6 +144,23 @@ class Trainer:
                 moments.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.seen = int(state["seen"])
+
+
+def model_card(spec: ModelSpec, cfg: TrainConfig, line: dict[str, float]) -> str:
+    """What can be said of a checkpoint without looking at its pictures."""
+    untrained = [what for what, ok in (("depth", spec.depth_trained), ("action", spec.action_trained)) if not ok]
+    return "\n".join(
+        [
+            f"# {spec.name}",
+            "",
+            f"2D pose trained on {line['images']} crops of {spec.input_size} px; on the held-out pictures PCK@0.2 of the",
+            f"torso is {line['pck']} % (mean over {spec.layout.name} joints, crops round the annotated person).",
+            *[f"The {what} outputs are untrained: random weights." for what in untrained],
+            "",
+            f"Training: `{cfg}`",
+            "",
+        ]
+    )
 
 
 def normalise(crops: Tensor) -> Tensor:

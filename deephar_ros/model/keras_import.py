@@ -1,0 +1,149 @@
+"""Weights of the authors' Keras files (SPNET.md section 4.2): names, shapes, and the configuration that they imply."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deephar_ros.model.config import SPNetConfig
+from deephar_ros.model.spnet import SPNet
+
+Weights = dict[str, NDArray[np.floating]]
+"""By "layer/weight", for instance "dp1_pb1_conv1/depthwise_kernel"."""
+
+_BLOCK = re.compile(r"(dp|up)(\d+)_pb(\d+)_")
+_ACTION_UNIT = re.compile(r"[du]p(\d+)_[du]u\d+_action_r0_")
+_CONSTANT = re.compile(r"_xy2?_[xy]/")  # soft-argmax grids, which we compute
+
+
+class KerasImportError(ValueError):
+    """A Keras file that is not a whole SPNet; the message lists what is wrong with it."""
+
+
+class Imported(NamedTuple):
+    """A network with the file's weights, the input size they were used at, and what the file leaves open."""
+
+    net: SPNet
+    input_size: int
+    warnings: list[str]
+
+
+def import_keras(path: Path) -> Imported:
+    """Reads a `save_weights` HDF5 file; raises KerasImportError if it is not a SPNet, or not a whole one."""
+    weights, warnings = _renumber_actions(_read(path))
+    config = _infer_config(weights, warnings)
+    net = SPNet(config)
+    state = {key: value for key, value in net.state_dict().items() if not key.endswith("num_batches_tracked")}
+    sources = {key: _keras_name(key) for key in state}
+    missing = sorted(set(sources.values()) - weights.keys())
+    unused = sorted(name for name in weights.keys() - set(sources.values()) if not _CONSTANT.search(name))
+    if missing or unused:
+        raise KerasImportError(f"{path} is not a whole SPNet: missing {missing}, not used {unused}")
+    for key, value in state.items():
+        array = _to_torch(sources[key], weights[sources[key]])
+        if array.shape != tuple(value.shape):
+            raise KerasImportError(f"{path}: {sources[key]} has shape {array.shape}, {tuple(value.shape)} expected")
+        state[key] = torch.from_numpy(array.copy())
+    net.load_state_dict(state, strict=False)
+    first = next(stage for stage in config.stages)
+    rows = weights[f"{first.block_name}_xy_y/depthwise_kernel"].shape[0]
+    return Imported(net.eval(), rows * config.image_div * 2**first.index, warnings)
+
+
+def _read(path: Path) -> Weights:
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)  # a whole saved model keeps them one level down
+            names = [(layer, name) for layer in _texts(root, "layer_names") for name in _texts(root[layer], "weight_names")]
+            return {name.removesuffix(":0"): root[layer][name][()] for layer, name in names}
+    except (OSError, KeyError) as error:
+        raise KerasImportError(f"{path} is not a Keras weights file: {error}") from error
+
+
+def _texts(group: h5py.Group, attribute: str) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else text for text in group.attrs[attribute]]
+
+
+def _renumber_actions(weights: Weights) -> tuple[Weights, list[str]]:
+    """Action blocks are numbered per process in Keras: they may start above 1."""
+    found = sorted({int(m[1]) for name in weights if (m := re.match(r"act(\d+)_", name))})
+    new = {old: number for number, old in enumerate(found, start=1)}
+    warnings = [] if found == list(new.values()) else [f"action blocks {found} are renumbered from 1"]
+    renamed = {re.sub(r"^act(\d+)", lambda m: f"act{new[int(m[1])]}", name): array for name, array in weights.items()}
+    return renamed, warnings
+
+
+def _infer_config(weights: Weights, warnings: list[str]) -> SPNetConfig:
+    blocks = {(int(m[2]), int(m[3])) for name in weights if (m := _BLOCK.match(name))}
+    if not blocks or "conv1/kernel" not in weights:
+        raise KerasImportError("there is no prediction block of SPNet in the file (a 'Reception' file of 2018?)")
+    pyramids = max(p for p, _ in blocks)
+    levels = 1 + max(i for _, i in blocks)
+    in_last = [i for p, i in blocks if p == pyramids]
+    cut = (pyramids, 1 + (max(in_last) if pyramids % 2 else min(in_last)))
+    heat = weights["dp1_pb1_heatmaps_conv1/kernel"]
+    entry_units = 1 + max(int(m[1]) for name in weights if (m := re.match(r"res(\d+)_", name)))
+    config = SPNetConfig(
+        num_joints=heat.shape[-1],
+        dim=3 if "dp1_pb1_depthmaps_conv1/kernel" in weights else 2,
+        num_pyramids=pyramids,
+        num_levels=levels,
+        pose_replica=any("_replica" in name for name in weights),
+        growth=weights["res0_conv2/kernel"].shape[-1],
+        image_div=2 ** ((entry_units + 1) // 2),  # 3 units divide by 4, and every further pair by 2
+        kernel_size=weights["dp1_pb1_conv1/depthwise_kernel"].shape[0],
+        downsampling="conv" if any("_convtrans1/" in name for name in weights) else "maxpooling",
+        cut=None if len(blocks) == pyramids * (levels - 1) else cut,
+        **_infer_actions(weights, blocks, warnings),
+    )
+    if pyramids == 1:
+        warnings.append("one pyramid alone does not tell which down-sampling it was trained with; max-pooling assumed")
+    return config
+
+
+def _infer_actions(weights: Weights, blocks: set[tuple[int, int]], warnings: list[str]) -> dict[str, tuple[int, ...] | int]:
+    count = len({name.split("_")[0] for name in weights if name.startswith("act")})
+    if not count:
+        return {}
+    found = {int(m[1]) for name in weights if (m := _ACTION_UNIT.match(name))}
+    found |= {int(m[2]) for name in weights if (m := _BLOCK.match(name)) and "_replica" in name}
+    # The first action block has no unit that names its pyramid; usually the other blocks of that pyramid do.
+    earlier = range(1, min(found, default=max(p for p, _ in blocks) + 1))
+    fitting = [s for s in [found, *({*found, p} for p in reversed(earlier))] if sum(p in s for p, _ in blocks) == count]
+    if not fitting:
+        raise KerasImportError(f"{count} action blocks do not fill the blocks of action pyramids {sorted(found)}")
+    if fitting[0] is not found:
+        warnings.append(f"the file does not say where its first action block belongs; pyramid {min(fitting[0])} assumed")
+    sets = sorted(name for name in weights if name.startswith("act1_action_pred_conv2h"))
+    return {
+        "action_pyramids": tuple(sorted(fitting[0])),
+        "num_actions": tuple(weights[name].shape[-1] for name in sets),
+        "num_pose_features": weights["act1_action_r1_conv2/kernel"].shape[-1],
+        "num_visual_features": weights["act1_action_v_conv0/kernel"].shape[-1],
+    }
+
+
+def _keras_name(key: str) -> str:
+    """Our parameter name -> the file's: "blocks.dp1_pb1.r1.bn1.weight" -> "dp1_pb1_r1_bn1/gamma"."""
+    key = re.sub(r"^(entry|resize|blocks|action_units|actions)\.", "", key)
+    key = re.sub(r"^(act\d+)\.", r"\1_action_", key).replace("conv2h.", "conv2h")
+    layer, weight = key.rsplit(".", 1)
+    if match := re.fullmatch(r"(.*)\.(depthwise|pointwise)", layer):
+        layer, weight = match[1], f"{match[2]}_kernel"
+    elif re.search(r"bn\d$", layer):
+        weight = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}[weight]
+    else:
+        weight = "kernel"
+    return f"{layer.replace('.', '_')}/{weight}"
+
+
+def _to_torch(name: str, array: NDArray[np.floating]) -> NDArray[np.floating]:
+    if array.ndim != 4:
+        return array
+    return array.transpose(2, 3, 0, 1) if name.endswith("depthwise_kernel") else array.transpose(3, 2, 0, 1)
