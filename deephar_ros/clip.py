@@ -1,6 +1,9 @@
-"""Per person, the recent frames' features, from which clips are chosen by time stamp.
+"""Streaming: a clip costs one new frame.
 
-Choosing by time makes a clip mean the same at any camera rate, and a gap (lost frames, a paused bag) is seen as one.
+The single-frame path does not depend on the action path, so what the action path reads of each frame (a few
+kilobytes) is kept per person, and for a new frame only that frame and the action path are computed. The result is that
+of the whole clip. Clips are chosen by time stamp: they mean the same at any camera rate, and a gap (lost frames, a
+paused bag) is seen.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deephar_ros.backend.base import Backend
 from deephar_ros.geometry import Array
 
 NANOSECONDS = 1_000_000_000
@@ -33,6 +37,11 @@ class ClipBuffer:
     def __len__(self) -> int:
         return len(self._past)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the features kept."""
+        return sum(features.nbytes for _, features in self._past)
+
     def push(self, stamp: int, features: Array) -> None:
         """Adds the (K,) features of the frame taken at `stamp` (ns). Time that does not go forward starts afresh."""
         if self._past and stamp <= self._past[-1][0]:
@@ -53,3 +62,39 @@ class ClipBuffer:
         if np.abs(stamps[chosen] - wanted).max() > self.spacing // 2:
             return None
         return Clip(int(stamps[chosen[0]]), np.stack([self._past[i][1] for i in chosen]))
+
+
+class ClipActions(NamedTuple):
+    """What one person did in the clip that starts at `start` (ns): per action set (num_actions,), summing to 1."""
+
+    start: int
+    probabilities: list[Array]
+
+
+class Streams:
+    """The clip buffers of all persons; their clips go through the action path in one batch."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._buffers: dict[str, ClipBuffer] = {}
+
+    def push(self, person: str, stamp: int, features: Array) -> None:
+        """Adds a frame's features, a row of `Prediction.features`, to the person's buffer."""
+        spec = self._backend.spec
+        buffer = self._buffers.setdefault(person, ClipBuffer(spec.clip_frames, spec.clip_spacing))
+        buffer.push(stamp, features)
+
+    def forget(self, person: str) -> None:
+        """Gives up the person's buffer."""
+        self._buffers.pop(person, None)
+
+    def classify(self, persons: list[str]) -> dict[str, ClipActions]:
+        """Actions of those of `persons` whose newest frame completes a clip."""
+        clips = {person: clip for person in persons if (clip := self._buffers[person].clip()) is not None}
+        if not clips or not self._backend.spec.labels:
+            return {}
+        sets = self._backend.classify(np.stack([clip.features for clip in clips.values()]))
+        return {
+            person: ClipActions(clip.start, [probabilities[row] for probabilities in sets])
+            for row, (person, clip) in enumerate(clips.items())
+        }

@@ -30,7 +30,7 @@ def side_colour(joint: str) -> Colour:
 
 
 def draw_skeleton(picture: Pixels, layout: Layout, joints: Array, confidence: Array) -> None:
-    """Draws one skeleton into `picture` (H, W, 3) RGB: joints (J, 2) in its pixels; unsure limbs are more transparent."""
+    """Draws one skeleton into `picture` (H, W, 3) RGB: joints (J, 2) in its pixels; unsure limbs are transparent."""
     thickness = max(2, round(max(picture.shape[:2]) / 250))
     for a, b in layout.link_indices:
         if not np.isfinite(joints[[a, b]]).all():
@@ -81,7 +81,9 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()

@@ -59,7 +59,9 @@ class Window:
             inside = cv2.copyMakeBorder(inside, *pads, cv2.BORDER_CONSTANT, value=0)
         # Averaging when shrinking, as the antialiased resize of the training pictures does.
         how = cv2.INTER_AREA if self.size > size else cv2.INTER_LINEAR
-        return cv2.resize(inside, (size, size), interpolation=how).reshape(size, size, -1)  # OpenCV drops a single channel
+        return cv2.resize(inside, (size, size), interpolation=how).reshape(
+            size, size, -1
+        )  # OpenCV drops a single channel
 
 
 def bounds(points: Array) -> tuple[float, float, float, float]:

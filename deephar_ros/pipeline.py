@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deephar_ros.backend.base import Backend
-from deephar_ros.clip import ClipBuffer
+from deephar_ros.clip import Streams
 from deephar_ros.geometry import Array, Window, metres_per_pixel
 from deephar_ros.skeleton import MESSAGE_LAYOUTS, Layout
 from deephar_ros.track import PoseFollower, State, TrackSettings
@@ -88,7 +88,7 @@ class Pipeline:
         self.layout = MESSAGE_LAYOUTS[spec.layout.name]
         self._order = spec.layout.indices_of(self.layout)
         self._follower = PoseFollower(settings)
-        self._clips = ClipBuffer(spec.clip_frames, spec.clip_spacing)
+        self._streams = Streams(backend)
 
     def __call__(self, frame: Frame) -> Result:
         """Processes one frame."""
@@ -101,9 +101,7 @@ class Pipeline:
         state = self._follower.update(joints, confidence, frame.stamp)
         if state is None:
             return Result((), ())
-        person = Person(
-            self._follower.id, state, self.layout, joints, self._position(joints, pose), confidence, window
-        )
+        person = Person(self._follower.id, state, self.layout, joints, self._position(joints, pose), confidence, window)
         return Result((person,), self._act(person, frame.stamp, features[0]))
 
     def _position(self, joints: Array, pose: Array) -> Array:
@@ -114,14 +112,13 @@ class Pipeline:
         return np.column_stack([(joints - joints[root]) * scale, z - z[root]])
 
     def _act(self, person: Person, stamp: int, features: Array) -> tuple[Action, ...]:
-        if person.state is not State.TRACKED:
-            self._clips = ClipBuffer(self._clips.frames, self.backend.spec.clip_spacing)
         if person.state is State.LOST:
+            self._streams.forget(person.id)
             return ()
-        self._clips.push(stamp, features)
-        clip = self._clips.clip()
-        if clip is None:
-            return ()
+        self._streams.push(person.id, stamp, features)
         spec = self.backend.spec
-        sets = zip(spec.labels, self.backend.classify(clip.features[None]), strict=True)
-        return tuple(Action(person.id, clip.start, spec.clip_frames, names, p[0]) for names, p in sets)
+        return tuple(
+            Action(who, clip.start, spec.clip_frames, labels, probabilities)
+            for who, clip in self._streams.classify([person.id]).items()
+            for labels, probabilities in zip(spec.labels, clip.probabilities, strict=True)
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,7 @@ def _side(side: str, *parts: str) -> tuple[str, ...]:
 
 def _chains(*chains: str) -> tuple[tuple[str, str], ...]:
     """Links from chains such as "pelvis right_hip right_knee"."""
-    split = [chain.split() for chain in chains]
-    return tuple((a, b) for joints in split for a, b in zip(joints, joints[1:], strict=False))
+    return tuple(link for chain in chains for link in pairwise(chain.split()))
 
 
 _LEGS = _chains("pelvis right_hip right_knee right_ankle", "pelvis left_hip left_knee left_ankle")
@@ -81,7 +81,10 @@ PA17 = Layout("pa17", (*PA16.joints, "spine"), _BODY17)
 PA20 = Layout(
     "pa20",
     _TRUNK + _pairs("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot"),
-    (*_BODY16, *_chains("right_wrist right_hand", "left_wrist left_hand", "right_ankle right_foot", "left_ankle left_foot")),
+    (
+        *_BODY16,
+        *_chains("right_wrist right_hand", "left_wrist left_hand", "right_ankle right_foot", "left_ankle left_foot"),
+    ),
 )
 MPII16 = Layout(
     "mpii16",

@@ -1,18 +1,19 @@
 """Plays a video (default: the clip that comes with the package) or a camera through the perception node.
 
-    ros2 launch deephar_ros demo.launch.py source:=/path/to/video.mp4
-    ros2 topic echo /action_probs
+ros2 launch deephar_ros demo.launch.py source:=/path/to/video.mp4
+ros2 topic echo /action_probs
 """
 
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,15 +1,16 @@
 """Starts the perception node on a camera's image topic.
 
-    ros2 launch deephar_ros perception.launch.py image:=/camera/image_raw
+ros2 launch deephar_ros perception.launch.py image:=/camera/image_raw
 """
 
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node
+
+from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory("deephar_ros"))
 
@@ -36,7 +37,10 @@ def generate_launch_description() -> LaunchDescription:
         "use_sim_time": ("false", "take the time from /clock, for bags and simulators"),
     }
     return LaunchDescription(
-        [DeclareLaunchArgument(name, default_value=value, description=text) for name, (value, text) in arguments.items()]
+        [
+            DeclareLaunchArgument(name, default_value=value, description=text)
+            for name, (value, text) in arguments.items()
+        ]
         + tuned_transport()
         + [
             Node(

@@ -29,7 +29,7 @@ class TorchBackend:
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.device = _device(device)
         net, self.spec = load_checkpoint(folder)
-        self._net = net.to(self.device, memory_format=torch.channels_last)
+        self._net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         dim, joints = self.spec.network.dim, self.spec.network.num_joints
         widths = [stage.channels for stage in self.spec.network.stages if stage.action]
         self._sections = [size for width in widths for size in (joints * dim, joints * width)]

@@ -122,7 +122,8 @@ def main() -> int:
     except (DemoError, SourceError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    print(f"look at {args.out / 'overlay.mp4'} and {args.out / 'contact_sheet.png'}; every message: {args.out / 'messages.jsonl'}")
+    print(f"look at {args.out / 'overlay.mp4'} and {args.out / 'contact_sheet.png'}")
+    print(f"every message: {args.out / 'messages.jsonl'}")
     return 0
 
 

@@ -21,13 +21,19 @@ def read_labels(files: list[Path], counts: tuple[int, ...]) -> tuple[tuple[str, 
         return tuple(tuple(f"action_{i}" for i in range(1, count + 1)) for count in counts)
     labels = tuple(tuple(file.read_text().split("\n")[:-1]) for file in files)
     if tuple(map(len, labels)) != counts:
-        raise ValueError(f"--labels files name {[len(names) for names in labels]} actions, the weights have {list(counts)}")
+        raise ValueError(
+            f"--labels files name {[len(names) for names in labels]} actions, the weights have {list(counts)}"
+        )
     return labels
 
 
 def card(source: Path, warnings: list[str]) -> str:
     """What is known of imported weights."""
-    lines = [f"# {source.stem}", "", f"Imported from the Keras file `{source.name}`; its training is documented by its authors."]
+    lines = [
+        f"# {source.stem}",
+        "",
+        f"Imported from the Keras file `{source.name}`; its training is documented by its authors.",
+    ]
     return "\n".join([*lines, *[f"- {warning}" for warning in warnings]]) + "\n"
 
 
@@ -35,7 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="HDF5 file written by Keras save_weights")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
-    parser.add_argument("--labels", type=Path, nargs="*", default=[], help="one file per action set, one label per line")
+    parser.add_argument(
+        "--labels", type=Path, nargs="*", default=[], help="one file per action set, one label per line"
+    )
     parser.add_argument("--clip-frames", type=int, default=8, help="frames in a clip (8)")
     parser.add_argument("--clip-spacing", type=float, default=0.2, help="seconds between the frames of a clip (0.2)")
     args = parser.parse_args()

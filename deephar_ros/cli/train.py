@@ -22,7 +22,9 @@ from deephar_ros.train.trainer import TrainConfig, Trainer
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="YAML file with model, train and data")
-    parser.add_argument("--data", type=Path, required=True, help="folder with lspet_compact, lsp_train, backgrounds_320")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with lspet_compact, lsp_train, backgrounds_320"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the log and the state")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -35,7 +37,9 @@ def main() -> int:
     spec, cfg = spec_from_dict(config["model"]), TrainConfig(**config["train"])
     train, validation = lsp_split(args.data, **config["data"])
     backgrounds = sorted((args.data / "backgrounds_320").glob("*.jpg"))
-    print(f"{len(train)} training samples, {len(validation)} for validation, {len(backgrounds)} backgrounds", flush=True)
+    print(
+        f"{len(train)} training samples, {len(validation)} for validation, {len(backgrounds)} backgrounds", flush=True
+    )
 
     args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(cfg.seed)

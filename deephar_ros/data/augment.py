@@ -42,8 +42,10 @@ def random_crop_matrix(joints: Array, size: int, cfg: AugmentConfig, rng: np.ran
     room = max(0.0, (1 - fill) / 2) + cfg.shift
     centre = size * (0.5 + rng.uniform(-room, room, 2))
     mirror = -1.0 if rng.random() < cfg.flip else 1.0
-    linear = scale * np.array([[mirror, 0], [0, 1]]) @ np.array(
-        [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    linear = (
+        scale
+        * np.array([[mirror, 0], [0, 1]])
+        @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     )
     offset = centre - linear @ np.array([(x0 + x1) / 2, (y0 + y1) / 2])
     return np.column_stack([linear, offset])
@@ -69,7 +71,7 @@ def warp(image: Image, matrix: Array, size: int) -> Image:
 
 
 def blend_background(crop: Image, inside: Image, background: Image) -> Image:
-    """Puts `background` where `inside` is 0, with a soft border, so that the crop's edge does not give the person away."""
+    """Puts `background` where `inside` is 0, softly, so that no edge gives the person away."""
     size = crop.shape[0]
     mask = cv2.GaussianBlur(cv2.erode(inside, np.ones((5, 5), np.uint8)), (0, 0), size / 40)
     weight = (mask.astype(np.float32) / 255)[..., None]

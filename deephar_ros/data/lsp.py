@@ -14,7 +14,6 @@ import numpy as np
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import LSP14, PA17
 
-
 MIN_JOINTS = 5
 """Persons with fewer annotated joints say too little of where they are."""
 
@@ -65,7 +64,7 @@ def lsp_to_pa17(points: Array) -> Array:
 
 
 def lsp_split(data: Path, repeat_lsp: int, validation: int) -> tuple[list[Sample], list[Sample]]:
-    """LSP-extended and LSP, repeated, for training; the last `validation` persons of LSP's training part for validation.
+    """LSP-extended and LSP, repeated, for training; the last `validation` persons of LSP for validation.
 
     Args:
         data: folder with `lspet_compact` and `lsp_train`.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from deephar_ros.data.augment import AugmentConfig, augment, change_colour, random_background
+from deephar_ros.data.augment import AugmentConfig, Image, augment, change_colour, random_background
 from deephar_ros.data.lsp import Sample
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA17
@@ -18,7 +18,7 @@ from deephar_ros.sources import read_picture
 
 
 def pose_target(joints: Array, size: int) -> Tensor:
-    """(J, 2) crop pixels -> (J, 2) in (0, 1); joints outside of the crop or unknown become NaN (SPNET.md section 3.2)."""
+    """(J, 2) crop pixels -> (J, 2) in (0, 1); outside of the crop or unknown: NaN (SPNET.md section 3.2)."""
     target = torch.from_numpy((joints / size).astype(np.float32))
     visible = ((target > 0) & (target < 1)).all(-1, keepdim=True)
     return torch.where(visible, target, torch.nan)
@@ -31,7 +31,13 @@ class PoseDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], backgrounds: Sequence[Path], size: int, cfg: AugmentConfig, empty: float, seed: int
+        self,
+        samples: Sequence[Sample],
+        backgrounds: Sequence[Path],
+        size: int,
+        cfg: AugmentConfig,
+        empty: float,
+        seed: int,
     ) -> None:
         self.samples, self.backgrounds, self.size, self.cfg, self.seed = samples, backgrounds, size, cfg, seed
         self.empty = empty if backgrounds else 0.0
@@ -41,14 +47,19 @@ class PoseDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, k))
-        background = read_picture(self.backgrounds[rng.integers(len(self.backgrounds))]) if self.backgrounds else None
+        number = int(rng.integers(max(1, len(self.backgrounds))))
+        background = read_picture(self.backgrounds[number]) if self.backgrounds else None
         if background is not None and rng.random() < self.empty:
-            crop = change_colour(random_background(background, self.size, rng), self.cfg, rng)
-            joints = np.full((len(PA17), 2), np.nan)
-        else:
-            sample = self.samples[k % len(self.samples)]
-            crop, joints = augment(read_picture(sample.image), sample.joints, PA17, self.size, self.cfg, rng, background)
-        return torch.from_numpy(crop).permute(2, 0, 1), pose_target(joints, self.size)
+            empty = change_colour(random_background(background, self.size, rng), self.cfg, rng)
+            return _chw(empty), torch.full((len(PA17), 2), torch.nan)
+        sample = self.samples[k % len(self.samples)]
+        picture = read_picture(sample.image)
+        crop, joints = augment(picture, sample.joints, PA17, self.size, self.cfg, rng, background)
+        return _chw(crop), pose_target(joints, self.size)
+
+
+def _chw(picture: Image) -> Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)
 
 
 class EndlessOrder(Sampler[int]):

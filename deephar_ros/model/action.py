@@ -69,7 +69,7 @@ class ActionHead(nn.Module):
 
 
 def shrink_clip(x: Tensor) -> Tensor:
-    """Zero-pads (T, J) to what the two poolings divide evenly and max-pools: joints by 2, time by 2 from 16 frames on."""
+    """Zero-pads (T, J) to what two poolings divide evenly, and max-pools: joints by 2, from 16 frames on time by 2."""
     frames, joints = x.shape[-2:]
     time_stride = 2 if frames >= 16 else 1
     pad_t, pad_j = -frames % (2 * time_stride), -joints % 4

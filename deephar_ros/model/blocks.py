@@ -37,13 +37,13 @@ class Conv(nn.Conv2d):
 
     def __init__(self, cin: int, cout: int, kernel: Kernel, stride: int = 1, groups: int = 1) -> None:
         size = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(k // 2 for k in size) if stride == 1 else 0
+        padding = (size[0] // 2, size[1] // 2) if stride == 1 else (0, 0)
         super().__init__(cin, cout, size, stride, padding, groups=groups, bias=False)
         nn.init.xavier_uniform_(self.weight)  # Keras' default, "glorot uniform"
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] > 1:
-            x = pad_same(x, self.kernel_size, self.stride[0])
+            x = pad_same(x, (self.kernel_size[0], self.kernel_size[1]), self.stride[0])
         return super().forward(x)
 
 

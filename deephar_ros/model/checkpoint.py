@@ -77,7 +77,7 @@ def spec_from_dict(values: dict[str, Any]) -> ModelSpec:
 
 
 def save_checkpoint(folder: Path, net: SPNet, spec: ModelSpec, card: str, half: bool = True) -> None:
-    """Writes a checkpoint folder, weights in half or single precision; a crash while writing leaves the old files whole."""
+    """Writes a checkpoint folder, weights in half or single precision; a crash meanwhile leaves the old files whole."""
     folder.mkdir(parents=True, exist_ok=True)
     precision = torch.float16 if half else torch.float32
     weights = {

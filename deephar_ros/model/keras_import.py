@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,9 @@ def _read(path: Path) -> Weights:
     try:
         with h5py.File(path) as file:
             root = file.get("model_weights", file)  # a whole saved model keeps them one level down
-            names = [(layer, name) for layer in _texts(root, "layer_names") for name in _texts(root[layer], "weight_names")]
+            names = [
+                (layer, name) for layer in _texts(root, "layer_names") for name in _texts(root[layer], "weight_names")
+            ]
             return {name.removesuffix(":0"): root[layer][name][()] for layer, name in names}
     except (OSError, KeyError) as error:
         raise KerasImportError(f"{path} is not a Keras weights file: {error}") from error
@@ -100,17 +103,18 @@ def _infer_config(weights: Weights, warnings: list[str]) -> SPNetConfig:
         kernel_size=weights["dp1_pb1_conv1/depthwise_kernel"].shape[0],
         downsampling="conv" if any("_convtrans1/" in name for name in weights) else "maxpooling",
         cut=None if len(blocks) == pyramids * (levels - 1) else cut,
-        **_infer_actions(weights, blocks, warnings),
     )
     if pyramids == 1:
         warnings.append("one pyramid alone does not tell which down-sampling it was trained with; max-pooling assumed")
-    return config
+    return _with_actions(config, weights, blocks, warnings)
 
 
-def _infer_actions(weights: Weights, blocks: set[tuple[int, int]], warnings: list[str]) -> dict[str, tuple[int, ...] | int]:
+def _with_actions(
+    config: SPNetConfig, weights: Weights, blocks: set[tuple[int, int]], warnings: list[str]
+) -> SPNetConfig:
     count = len({name.split("_")[0] for name in weights if name.startswith("act")})
     if not count:
-        return {}
+        return config
     found = {int(m[1]) for name in weights if (m := _ACTION_UNIT.match(name))}
     found |= {int(m[2]) for name in weights if (m := _BLOCK.match(name)) and "_replica" in name}
     # The first action block has no unit that names its pyramid; usually the other blocks of that pyramid do.
@@ -119,14 +123,17 @@ def _infer_actions(weights: Weights, blocks: set[tuple[int, int]], warnings: lis
     if not fitting:
         raise KerasImportError(f"{count} action blocks do not fill the blocks of action pyramids {sorted(found)}")
     if fitting[0] is not found:
-        warnings.append(f"the file does not say where its first action block belongs; pyramid {min(fitting[0])} assumed")
+        warnings.append(
+            f"the file does not say where its first action block belongs; pyramid {min(fitting[0])} assumed"
+        )
     sets = sorted(name for name in weights if name.startswith("act1_action_pred_conv2h"))
-    return {
-        "action_pyramids": tuple(sorted(fitting[0])),
-        "num_actions": tuple(weights[name].shape[-1] for name in sets),
-        "num_pose_features": weights["act1_action_r1_conv2/kernel"].shape[-1],
-        "num_visual_features": weights["act1_action_v_conv0/kernel"].shape[-1],
-    }
+    return replace(
+        config,
+        action_pyramids=tuple(sorted(fitting[0])),
+        num_actions=tuple(weights[name].shape[-1] for name in sets),
+        num_pose_features=weights["act1_action_r1_conv2/kernel"].shape[-1],
+        num_visual_features=weights["act1_action_v_conv0/kernel"].shape[-1],
+    )
 
 
 def _keras_name(key: str) -> str:
@@ -137,7 +144,9 @@ def _keras_name(key: str) -> str:
     if match := re.fullmatch(r"(.*)\.(depthwise|pointwise)", layer):
         layer, weight = match[1], f"{match[2]}_kernel"
     elif re.search(r"bn\d$", layer):
-        weight = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}[weight]
+        weight = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}[
+            weight
+        ]
     else:
         weight = "kernel"
     return f"{layer.replace('.', '_')}/{weight}"

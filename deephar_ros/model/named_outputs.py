@@ -12,8 +12,8 @@ def named_outputs(net: SPNet, images: Tensor) -> dict[str, Tensor]:
     """Outputs of single frames (B 3 H W) or clips (B T 3 H W).
 
     Returns:
-        pose_p{pyramid}_l{level} (.., J, D+1); and from clips action_p{}_l{}_set{d} (B, num_actions), and of each action
-        block what its action path looked at: dbgpose_p{}_l{} (.., J, 3) x, y, confidence, dbgheat_p{}_l{} (.., H, W, J).
+        pose_p{pyramid}_l{level} (.., J, D+1). From clips also action_p{}_l{}_set{d} (B, num_actions), and what each
+        action block looked at: dbgpose_p{}_l{} (B, T, J, 3) x, y, confidence and dbgheat_p{}_l{} (B, T, H, W, J).
     """
     read: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
     # With replica poses a block reads twice, and the second time is the action path's.

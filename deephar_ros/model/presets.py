@@ -10,7 +10,9 @@ from dataclasses import replace
 from deephar_ros.model.config import SPNetConfig
 
 _PENN = SPNetConfig(num_joints=16, dim=2, num_actions=(15,), num_pyramids=2, action_pyramids=(1, 2))
-_NTU = SPNetConfig(num_actions=(60,), num_pyramids=2, action_pyramids=(1, 2), num_pose_features=192, num_visual_features=192)
+_NTU = SPNetConfig(
+    num_actions=(60,), num_pyramids=2, action_pyramids=(1, 2), num_pose_features=192, num_visual_features=192
+)
 _LATE = (5, 6, 7, 8)
 
 PRESETS = {

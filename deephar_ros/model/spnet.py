@@ -15,7 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deephar_ros.model.action import ActionHead
-from deephar_ros.model.blocks import BatchNorm, Conv, DownUnit, EntryFlow, ResidualUnit, SeparableConv, TransposedUpUnit, UpUnit
+from deephar_ros.model.blocks import (
+    BatchNorm,
+    Conv,
+    DownUnit,
+    EntryFlow,
+    ResidualUnit,
+    SeparableConv,
+    TransposedUpUnit,
+    UpUnit,
+)
 from deephar_ros.model.config import SPNetConfig, Stage
 from deephar_ros.model.softargmax import confidence, expected_depth, soft_argmax, spatial_softmax
 

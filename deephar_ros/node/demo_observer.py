@@ -24,8 +24,8 @@ from deephar_ros.node.images import to_frame
 from deephar_ros.node.parameters import ObserverParameters, ParameterError, declare
 from deephar_ros.node.stamps import to_nanoseconds
 from deephar_ros.pipeline import Frame
-from deephar_ros.sources import Pixels
 from deephar_ros.skeleton import H36M17, MPII16, PA20
+from deephar_ros.sources import Pixels
 
 WAITING = 90
 """Images kept while their skeletons have not come."""
@@ -84,7 +84,9 @@ class DemoObserver(Node):
             if skeleton.state != Skeleton3D.LOST:
                 self.counts["persons"] += 1
                 joints = np.array([(k.u, k.v) for k in skeleton.keypoints])
-                draw_skeleton(picture, LAYOUTS[skeleton.layout], joints, np.array([k.confidence for k in skeleton.keypoints]))
+                draw_skeleton(
+                    picture, LAYOUTS[skeleton.layout], joints, np.array([k.confidence for k in skeleton.keypoints])
+                )
         if self._action:
             write_text(picture, self._action)
         self._keep(picture, stamp)
@@ -105,7 +107,9 @@ class DemoObserver(Node):
 
     def _report(self) -> None:
         now, counts = time.monotonic(), Counter(self.counts)
-        rate = {name: (counts[name] - self._before[name]) / (now - self._then) for name in ("image", "skeletons", "persons")}
+        rate = {
+            name: (counts[name] - self._before[name]) / (now - self._then) for name in ("image", "skeletons", "persons")
+        }
         self._then, self._before = now, counts
         print(
             f"images {rate['image']:5.1f}/s  processed {rate['skeletons']:5.1f}/s  persons {rate['persons']:5.1f}/s  "

@@ -14,7 +14,7 @@ from deephar_ros.pixels import ENCODINGS, ImageError, view_pixels
 
 
 def to_frame(msg: Image) -> Frame:
-    """A view of the message's pixels; raises ImageError if its fields contradict each other or the encoding is unknown."""
+    """A view of the message's pixels; ImageError if its fields contradict each other or the encoding is unknown."""
     stamp = to_nanoseconds(msg.header.stamp)
     if msg.encoding not in ENCODINGS:
         return Frame(_by_cv_bridge(msg), stamp=stamp)
@@ -43,6 +43,6 @@ def to_image(pixels: NDArray[np.uint8]) -> Image:
     msg = Image(height=height, width=width, encoding="rgb8", step=width * channels)
     # array.array is what rclpy stores; anything else is checked byte by byte, 250 ms for a 1080p picture.
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     msg.data = data
     return msg

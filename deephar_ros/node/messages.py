@@ -39,7 +39,9 @@ def skeleton(person: Person, header: Header, width: int, height: int) -> Skeleto
 def region(window: Window, width: int, height: int) -> RegionOfInterest:
     """The part of the window that lies inside the image."""
     left, top = min(max(window.left, 0), width), min(max(window.top, 0), height)
-    right, bottom = (min(max(edge + window.size, 0), limit) for edge, limit in ((window.left, width), (window.top, height)))
+    right, bottom = (
+        min(max(edge + window.size, 0), limit) for edge, limit in ((window.left, width), (window.top, height))
+    )
     return RegionOfInterest(x_offset=left, y_offset=top, width=right - left, height=bottom - top)
 
 

@@ -34,7 +34,7 @@ COMPLAINT_PERIOD = 10.0
 
 
 class PerceptionNode(Node):
-    """Callbacks only put images into a one-slot mailbox; a worker thread takes the newest, runs the pipeline, publishes.
+    """Callbacks put images into a one-slot mailbox; a worker thread takes the newest, runs the pipeline, publishes.
 
     Raises:
         ParameterError, CheckpointError, ValueError: the node cannot start; the message says why.
@@ -67,7 +67,9 @@ class PerceptionNode(Node):
         )
         for what, trained in (("depth", spec.depth_trained), ("action", spec.action_trained)):
             if not trained:
-                self.get_logger().warning(f"the {what} outputs of model {spec.name} are untrained, see its MODEL_CARD.md")
+                self.get_logger().warning(
+                    f"the {what} outputs of model {spec.name} are untrained, see its MODEL_CARD.md"
+                )
         return Pipeline(
             backend, TrackSettings(self.settings.min_confidence, self.settings.margin, self.settings.patience)
         )
@@ -116,7 +118,10 @@ class PerceptionNode(Node):
                 f"no image on {self._subscription.topic_name} for {now - then:.0f} s: {why}; {totals}"
             )
             return
-        rates = [(count - before) / (now - then) for count, before in ((received, received_then), (processed, processed_then))]
+        rates = [
+            (count - before) / (now - then)
+            for count, before in ((received, received_then), (processed, processed_then))
+        ]
         self.get_logger().info(f"{rates[0]:.1f} images/s in, {rates[1]:.1f}/s processed; {totals}")
 
     def close(self) -> None:

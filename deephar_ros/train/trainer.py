@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class Trainer:
         self, net: SPNet, spec: ModelSpec, cfg: TrainConfig, out: Path, device: torch.device | str = "cpu"
     ) -> None:
         self.spec, self.cfg, self.out, self.device = spec, cfg, out, torch.device(device)
-        self.net = net.to(self.device, memory_format=torch.channels_last)
+        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(cfg.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
         self.seen = 0
@@ -82,7 +83,7 @@ class Trainer:
                     recent.clear()
 
     def step(self, crops: Tensor, target: Tensor) -> float:
-        """One update from crops (B, 3, H, W) uint8 and targets (B, J, 2); returns the loss, raises if it is not finite."""
+        """One update with crops (B, 3, H, W) uint8, targets (B, J, 2): the loss; FloatingPointError if not finite."""
         self.net.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.cfg, self.seen)
@@ -94,7 +95,9 @@ class Trainer:
         if not loss.isfinite():
             torch_file = self.out / "bad_batch.safetensors"
             save_file({"crops": crops.cpu(), "target": target.cpu()}, torch_file)
-            raise FloatingPointError(f"the loss is {loss.item()} after {self.seen} images; the batch is in {torch_file}")
+            raise FloatingPointError(
+                f"the loss is {loss.item()} after {self.seen} images; the batch is in {torch_file}"
+            )
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -105,7 +108,7 @@ class Trainer:
 
     def report(self, loss: float, rate: float, validation: Sequence[Sample]) -> None:
         """Evaluates the averaged weights, appends a line to `log.jsonl` and saves everything."""
-        average: SPNet = self.averaged.module
+        average = cast(SPNet, self.averaged.module)
         pck = pose_accuracy(average.eval(), self.spec, validation, self.device)
         line = {
             "images": self.seen,
@@ -121,7 +124,7 @@ class Trainer:
 
     def save(self, line: dict[str, float]) -> None:
         """Checkpoint folder of the averaged weights, whose card tells `line`, and the state to resume from."""
-        save_checkpoint(self.out, self.averaged.module, self.spec, model_card(self.spec, self.cfg, line))
+        save_checkpoint(self.out, cast(SPNet, self.averaged.module), self.spec, model_card(self.spec, self.cfg, line))
         state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         state |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
@@ -153,8 +156,8 @@ def model_card(spec: ModelSpec, cfg: TrainConfig, line: dict[str, float]) -> str
         [
             f"# {spec.name}",
             "",
-            f"2D pose trained on {line['images']} crops of {spec.input_size} px; on the held-out pictures PCK@0.2 of the",
-            f"torso is {line['pck']} % (mean over {spec.layout.name} joints, crops round the annotated person).",
+            f"2D pose trained on {line['images']} crops of {spec.input_size} px; on the held-out pictures PCK@0.2 of",
+            f"the torso is {line['pck']} % (mean over {spec.layout.name} joints, crops round the annotated person).",
             *[f"The {what} outputs are untrained: random weights." for what in untrained],
             "",
             f"Training: `{cfg}`",

@@ -62,7 +62,9 @@ def plain_maximum(heatmaps: Tensor) -> Tensor:
     return heatmaps.amax((-2, -1))
 
 
-def projection_without_relu(unit: blocks.ResidualUnit, x: Tensor, right: Forward = blocks.ResidualUnit.forward) -> Tensor:
+def projection_without_relu(
+    unit: blocks.ResidualUnit, x: Tensor, right: Forward = blocks.ResidualUnit.forward
+) -> Tensor:
     out = right(unit, x)
     if unit.shortcut_conv is None:
         return out

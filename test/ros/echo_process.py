@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import rclpy
+from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-
-from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 
 
 def main() -> None:
@@ -16,10 +17,8 @@ def main() -> None:
         back = node.create_publisher(kind, f"echoed/{kind.__name__}", 10)
         node.create_subscription(kind, f"to_echo/{kind.__name__}", back.publish, 10)
     print("ready", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ def test_killing_the_demo_kills_its_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["/nowhere.mp4", "/dev/video99"])
 def test_a_source_that_cannot_be_played_is_named(source: str, tmp_path: Path) -> None:
-    done = subprocess.run([*COMMAND, source, "--out", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*COMMAND, source, "--out", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert source in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Our messages: what leaves one process arrives unchanged in another, over real DDS; and what the node puts into them."""
+"""Our messages: they arrive unchanged in another process, over real DDS; and what the node puts into them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from std_msgs.msg import Header
 
 from deephar_ros.geometry import Window
-from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from deephar_ros.node import messages
 from deephar_ros.node.stamps import to_nanoseconds, to_stamp
 from deephar_ros.pipeline import Action, Person
@@ -61,7 +61,9 @@ def test_round_trip_between_processes(number: int, peer: Peer) -> None:
     kind = type(message)
     publisher = peer.publisher(kind, f"to_echo/{kind.__name__}")
     echoed = peer.listen(kind, f"echoed/{kind.__name__}")
-    assert peer.spin_until(lambda: publisher.get_subscription_count() and peer.node.count_publishers(f"echoed/{kind.__name__}"))
+    assert peer.spin_until(
+        lambda: publisher.get_subscription_count() and peer.node.count_publishers(f"echoed/{kind.__name__}")
+    )
     publisher.publish(message)
     assert peer.spin_until(lambda: echoed)
     assert echoed[0].header.stamp == message.header.stamp
@@ -72,7 +74,9 @@ def test_round_trip_between_processes(number: int, peer: Peer) -> None:
 @pytest.mark.usefixtures("echo")
 def test_unknown_depth_stays_unknown_on_the_wire(peer: Peer) -> None:
     publisher, echoed = peer.publisher(Skeleton3D, "to_echo/Skeleton3D"), peer.listen(Skeleton3D, "echoed/Skeleton3D")
-    assert peer.spin_until(lambda: publisher.get_subscription_count() and peer.node.count_publishers("echoed/Skeleton3D"))
+    assert peer.spin_until(
+        lambda: publisher.get_subscription_count() and peer.node.count_publishers("echoed/Skeleton3D")
+    )
     publisher.publish(messages.skeleton(person(math.nan), HEADER, 640, 480))
     assert peer.spin_until(lambda: echoed)
     assert all(math.isnan(k.position.z) and math.isfinite(k.position.x) for k in echoed[0].keypoints)
@@ -86,7 +90,9 @@ def test_skeleton_carries_every_field_of_the_person() -> None:
     assert (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height) == (0, 30, 480, 450)
     assert tuple(k.name for k in msg.keypoints) == H36M17.joints
     np.testing.assert_allclose([(k.u, k.v) for k in msg.keypoints], source.joints, atol=1e-4)
-    np.testing.assert_allclose([(k.position.x, k.position.y, k.position.z) for k in msg.keypoints], source.position, atol=1e-4)
+    np.testing.assert_allclose(
+        [(k.position.x, k.position.y, k.position.z) for k in msg.keypoints], source.position, atol=1e-4
+    )
     np.testing.assert_allclose([k.confidence for k in msg.keypoints], source.confidence, atol=1e-4)
     assert len(repr(msg.keypoints[0].u)) <= 8  # readable in `ros2 topic echo`
 

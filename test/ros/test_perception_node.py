@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from conftest import wait
+from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from deephar_ros.node.images import to_image
 from deephar_ros.node.stamps import to_nanoseconds, to_stamp
-
-from conftest import wait
 
 if TYPE_CHECKING:
     from conftest import Peer, Process
@@ -36,7 +35,9 @@ def picture(stamp: Time, frame_id: str = "camera_optical_frame") -> Image:
 @pytest.fixture(scope="module")
 def node(start_for_module: Callable[..., Process], tiny_checkpoint: Path) -> Process:
     """One node for all tests here, with a tiny network that takes everything for a person."""
-    process = start_for_module(NODE, f"checkpoint:={tiny_checkpoint}", "min_confidence:=0.0", "device:=cpu", "status_period:=0.5")
+    process = start_for_module(
+        NODE, f"checkpoint:={tiny_checkpoint}", "min_confidence:=0.0", "device:=cpu", "status_period:=0.5"
+    )
     process.wait_for("waiting for images on /image")
     return process
 
@@ -94,8 +95,9 @@ def test_malformed_images_are_named_once_counted_and_survived(reason: str, node:
     bad = malformed()[reason]
     before = bad_so_far(node)
     while bad_so_far(node) < before + 5:
+        seen = bad_so_far(node)
         publisher.publish(bad)  # type: ignore[attr-defined]
-        assert wait(lambda seen=bad_so_far(node): bad_so_far(node) > seen)
+        assert wait(lambda: bad_so_far(node) > seen)  # noqa: B023
     publisher.publish(picture(Time(sec=10)))  # type: ignore[attr-defined]
     assert peer.spin_until(lambda: arrays)
     assert arrays[0].header.stamp.sec == 10

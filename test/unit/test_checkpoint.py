@@ -32,7 +32,9 @@ def test_round_trip_through_half_precision(tiny_checkpoint: Path, tiny_net: SPNe
 
 
 def test_specification_survives_yaml() -> None:
-    spec = ModelSpec(SPNetConfig(num_pyramids=2, cut=(2, 3), action_pyramids=(1,), num_actions=(2,)), labels=(("a", "b"),))
+    spec = ModelSpec(
+        SPNetConfig(num_pyramids=2, cut=(2, 3), action_pyramids=(1,), num_actions=(2,)), labels=(("a", "b"),)
+    )
     assert spec_from_dict(yaml.safe_load(yaml.safe_dump(spec_to_dict(spec)))) == spec
 
 

@@ -29,7 +29,7 @@ def test_outputs_have_the_stated_shapes_and_ranges(tiny_config: SPNetConfig, dow
     assert isinstance(out, ClipOutput)
     assert [tuple(p.shape) for p in out.poses] == [(2, 5, 17, dim + 1)] * 4
     assert [[tuple(a.shape) for a in sets] for sets in out.actions] == [[(2, 3), (2, 5)]] * 4
-    assert all(0 <= p.min() and p.max() <= 1 + 1e-6 for p in out.poses)
+    assert all(p.min() >= 0 and p.max() <= 1 + 1e-6 for p in out.poses)
     for sets in out.actions:
         for probabilities in sets:
             torch.testing.assert_close(probabilities.sum(-1), torch.ones(2))
@@ -46,7 +46,8 @@ def test_clip_mode_equals_frames_then_action_path(tiny_net: SPNet, frames: int) 
         torch.testing.assert_close(torch.stack([s.poses[block] for s in singles], 1), pose, atol=1e-5, rtol=0)
     features = [
         type(singles[0].features[k])(
-            torch.stack([s.features[k].pose for s in singles], 1), torch.stack([s.features[k].appearance for s in singles], 1)
+            torch.stack([s.features[k].pose for s in singles], 1),
+            torch.stack([s.features[k].appearance for s in singles], 1),
         )
         for k in range(len(singles[0].features))
     ]
@@ -65,7 +66,9 @@ def test_every_cut_leaves_earlier_outputs_bit_equal(tiny_net: SPNet) -> None:
             assert len(cut.poses) == number
             assert all(torch.equal(a, b) for a, b in zip(cut.poses, whole.poses, strict=False))
             acted = [a for sets in cut.actions for a in sets]
-            assert all(torch.equal(a, b) for a, b in zip(acted, [a for sets in whole.actions for a in sets], strict=False))
+            assert all(
+                torch.equal(a, b) for a, b in zip(acted, [a for sets in whole.actions for a in sets], strict=False)
+            )
 
 
 def test_image_size_that_does_not_divide_is_refused(tiny_net: SPNet) -> None:

@@ -23,11 +23,13 @@ MS = 1_000_000
 
 
 class KnownBackend:
-    """Finds every joint at the brightest pixel of the crop, as sure as that pixel is bright; features count the calls."""
+    """Finds every joint at the brightest pixel of the crop, as sure as it is bright; features count the calls."""
 
     def __init__(self, depth_trained: bool = True) -> None:
         network = SPNetConfig(action_pyramids=(1,), num_actions=(2,), num_pyramids=1)
-        self.spec = ModelSpec(network, 64, (("no", "yes"),), clip_frames=3, clip_spacing=0.1, depth_trained=depth_trained)
+        self.spec = ModelSpec(
+            network, 64, (("no", "yes"),), clip_frames=3, clip_spacing=0.1, depth_trained=depth_trained
+        )
         self.crops: list[Array] = []
 
     def predict(self, crops: Array) -> Prediction:

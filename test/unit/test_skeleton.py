@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from deephar_ros.skeleton import H36M17, LIMB_LENGTHS, LSP14, MESSAGE_LAYOUTS, MPII16, NETWORK_LAYOUTS, PA16, PA17, PA20, Layout
+from deephar_ros.skeleton import (
+    H36M17,
+    LIMB_LENGTHS,
+    LSP14,
+    MESSAGE_LAYOUTS,
+    MPII16,
+    NETWORK_LAYOUTS,
+    PA16,
+    PA17,
+    PA20,
+    Layout,
+)
 
 ALL = [PA16, PA17, PA20, MPII16, H36M17, LSP14]
 

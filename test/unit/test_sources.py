@@ -50,7 +50,9 @@ def test_folder_in_order_of_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["Image", "CompressedImage"])
 def test_bag(tmp_path: Path, storage: StoragePlugin, kind: str) -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
-    header = store.types["std_msgs/msg/Header"](stamp=store.types["builtin_interfaces/msg/Time"](sec=1, nanosec=2), frame_id="c")
+    header = store.types["std_msgs/msg/Header"](
+        stamp=store.types["builtin_interfaces/msg/Time"](sec=1, nanosec=2), frame_id="c"
+    )
     with Writer(tmp_path / "bag", version=9, storage_plugin=storage) as bag:
         topic = bag.add_connection("/camera", f"sensor_msgs/msg/{kind}", typestore=store)
         for number, shade in enumerate(SHADES):
@@ -68,7 +70,11 @@ def test_bag(tmp_path: Path, storage: StoragePlugin, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [("no.mp4", None, "does not exist"), ("bad.mp4", b"not a video", "does not decode as a video"), ("empty", "", "no picture")],
+    [
+        ("no.mp4", None, "does not exist"),
+        ("bad.mp4", b"not a video", "does not decode as a video"),
+        ("empty", "", "no picture"),
+    ],
 )
 def test_what_cannot_be_played_is_named(tmp_path: Path, name: str, content: bytes | str | None, message: str) -> None:
     path = tmp_path / name

@@ -13,7 +13,7 @@ SURE, UNSURE = np.full(3, 0.9), np.full(3, 0.1)
 SECOND = 1_000_000_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def follower() -> PoseFollower:
     return PoseFollower(TrackSettings(min_confidence=0.5, margin=1.5, patience=0.5))
 

@@ -22,7 +22,9 @@ from deephar_ros.train.losses import elastic_net, pose_loss
 from deephar_ros.train.metrics import torso_pck
 from deephar_ros.train.trainer import TrainConfig, Trainer, learning_rate
 
-STILL = AugmentConfig(rotation=0, flip=0, fill=(0.6, 0.6), shift=0, brightness=0, contrast=0, gray=0, blur=0, background=0)
+STILL = AugmentConfig(
+    rotation=0, flip=0, fill=(0.6, 0.6), shift=0, brightness=0, contrast=0, gray=0, blur=0, background=0
+)
 
 
 def person(rng: np.random.Generator) -> np.ndarray:
@@ -37,7 +39,10 @@ def test_elastic_net_by_hand() -> None:
 
 def test_pose_loss_rewards_confidence_where_joints_are_seen() -> None:
     target = torch.tensor([[[0.5, 0.5], [torch.nan, torch.nan]]])
-    right, wrong = torch.tensor([[[0.5, 0.5, 0.9], [0.3, 0.3, 0.1]]]), torch.tensor([[[0.5, 0.5, 0.1], [0.3, 0.3, 0.9]]])
+    right, wrong = (
+        torch.tensor([[[0.5, 0.5, 0.9], [0.3, 0.3, 0.1]]]),
+        torch.tensor([[[0.5, 0.5, 0.1], [0.3, 0.3, 0.9]]]),
+    )
     assert pose_loss(right, target).item() == pytest.approx(0.01 * -np.log(0.9), rel=1e-4)
     assert pose_loss(wrong, target) > pose_loss(right, target)
 
@@ -145,9 +150,16 @@ def trainer(out: Path, images: int, save_every: int = 10_000) -> Trainer:
     out.mkdir(exist_ok=True)
     torch.manual_seed(0)
     cfg = TrainConfig(
-        images=images, batch=8, learning_rate=5e-3, warm_up=80, average=0.9, empty=0, bfloat16=False, save_every=save_every,
+        images=images,
+        batch=8,
+        learning_rate=5e-3,
+        warm_up=80,
+        average=0.9,
+        empty=0,
+        bfloat16=False,
+        save_every=save_every,
         augment=STILL,
-    )  # fmt: skip
+    )
     return Trainer(SPNet(SMALL.network), SMALL, cfg, out)
 
 
