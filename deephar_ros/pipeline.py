@@ -98,7 +98,7 @@ class Pipeline:
         poses, features = self.backend.predict(crop[None])
         pose = poses[0, self._order]
         joints, confidence = window.to_image(pose[:, :2]), pose[:, -1]
-        state = self._follower.update(joints, confidence, frame.stamp)
+        state = self._follower.update(window, joints, confidence, frame.stamp)
         if state is None:
             return Result((), ())
         person = Person(self._follower.id, state, self.layout, joints, self._position(joints, pose), confidence, window)

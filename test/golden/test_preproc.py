@@ -1,7 +1,4 @@
-"""Agreement with the released code before and after the network: shared/fixtures/preproc (SPNET.md section 3).
-
-Each test prints the largest difference that it measures (pytest -rP).
-"""
+"""Agreement with the released code before and after the network, SPNET.md section 3; pytest -rP shows the differences."""
 
 from __future__ import annotations
 
@@ -13,19 +10,18 @@ import numpy as np
 import pytest
 import torch
 
+from deephar_ros.data import windows
 from deephar_ros.data.clip_indices import middle_clip, multi_clips
 from deephar_ros.data.crop import crop, map_points, normalise_image, unknown_to_nan, visible_targets
 from deephar_ros.data.human36m_camera import Human36MCamera
-from deephar_ros.data.windows import CropWindow, clip_box, clip_window, depth_to_unit, human36m_window, unit_to_depth
+from deephar_ros.data.windows import CropWindow
 from deephar_ros.skeleton import PA16, PA17
 from deephar_ros.train.losses import ELASTIC_NET, RELEASED_CODE, CoordinateWeights, pose_loss, sample_losses
-from deephar_ros.train.metrics import mpjpe, pckh
+from deephar_ros.train.metrics import head_size, mpjpe, pckh
 from deephar_ros.train.trainer import normalise
 
 FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures"
-EXACT = 1e-9
-"""Pixels, millimetres or units: for float64 arithmetic in another order."""
-
+EXACT = 1e-9  # pixels or millimetres: for float64 arithmetic in another order
 Arrays = dict[str, np.ndarray]
 
 
@@ -69,7 +65,7 @@ def test_crop(arrays: Arrays, numbers: dict[str, Any], case: int) -> None:
 
 
 def test_normalisation(arrays: Arrays) -> None:
-    image = arrays["crop/image"][:8, :8]  # found by its values: the fixture does not name its input
+    image = arrays["crop/image"][:8, :8]  # found by its values, and the powers: the fixture does not name its input
     close(normalise_image(image), arrays["norm/plain"], 0, "plain")
     close(normalise_image(image, (0.9, 1.0, 1.1)), arrays["norm/power"], 2e-7, "powers")
     close(normalise(torch.from_numpy(image)), arrays["norm/plain"], 2e-7, "the trainer's")
@@ -77,29 +73,28 @@ def test_normalisation(arrays: Arrays) -> None:
 
 def test_human36m_window(arrays: Arrays, numbers: dict[str, Any], camera: Human36MCamera) -> None:
     root = camera.project(arrays["camera/points_w"])[0]
-    # The second case does not name its image size: 1002 rows, which half of the data set's videos have, reproduce it.
+    # The second case does not name its image size; 1002 rows reproduce it, which some of the data set's videos have.
     for name, scale, image_size in (("h36m_crop", 1.0, (1000, 1000)), ("h36m_crop_08", 0.8, (1000, 1002))):
-        window, theirs = human36m_window(root, camera.focal, image_size, scale), numbers[name]
-        close((window.x, window.y), theirs["objpos"], EXACT, f"{name} centre")
-        close((window.width, window.height), theirs["winsize"], EXACT, f"{name} side")
-        close(depth_to_unit(np.array(theirs["zrange"]), root[2], scale), (0, 1), 1e-12, f"{name} depth")
-        close(unit_to_depth(np.array([0.0, 1.0]), root[2], scale), theirs["zrange"], EXACT, f"{name} depth back")
+        cut, theirs = windows.human36m_window(root, camera.focal, image_size, scale), numbers[name]
+        close((cut.x, cut.y, cut.width, cut.height), theirs["objpos"] + theirs["winsize"], EXACT, f"{name} window")
+        close(windows.depth_to_unit(np.array(theirs["zrange"]), root[2], scale), (0, 1), 1e-12, f"{name} depth")
+        close(windows.unit_to_depth(np.array([0.0, 1.0]), root[2], scale), theirs["zrange"], EXACT, f"{name} back")
 
 
 def test_clip_boxes(arrays: Arrays) -> None:
     joints = np.where(arrays["bbox/vis"][..., None] > 0, arrays["bbox/pose"], np.nan)
     for name, frames, scale in (("gt_scale1", 8, 1.0), ("gt_scale07", 8, 0.7), ("single", 1, 1.0)):
-        box = clip_box(joints[:frames], (640, 480), scale)
+        box = windows.clip_box(joints[:frames], (640, 480), scale)
         close(box, arrays[f"bbox/{name}"], EXACT, name)
-        close(clip_window(joints[:frames], (640, 480), scale).box, arrays[f"bbox/{name}"], EXACT, f"{name} as window")
+        close(windows.clip_window(joints[:frames], (640, 480), scale).box, box, EXACT, f"{name} as window")
 
 
 def test_camera(arrays: Arrays, numbers: dict[str, Any], camera: Human36MCamera) -> None:
     world, pixels = arrays["camera/points_w"], arrays["camera/uvd"]
     close(camera.project(world), pixels, EXACT, "projection")
     close(camera.unproject(pixels), arrays["camera/back_w"], EXACT, "one-step inverse")
-    error = np.abs(camera.unproject(camera.project(world)) - world).max()
-    close(error, numbers["camera_roundtrip_max_mm"], EXACT, "error of the one-step inverse")
+    error = np.abs(camera.unproject(pixels) - world).max()
+    close(error, numbers["camera_roundtrip_max_mm"], EXACT, "its error")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -124,15 +119,12 @@ def test_loss(arrays: Arrays, case: str, name: str, dtype: torch.dtype) -> None:
     assert slope[..., :-1][target.isnan()].abs().max() == 0
 
 
-def test_pckh(arrays: Arrays, numbers: dict[str, Any]) -> None:
+def test_pckh_and_mpjpe(arrays: Arrays, numbers: dict[str, Any]) -> None:
     truth = unknown_to_nan(arrays["pckh/y_true"])
     assert np.isnan(truth).any()
     for threshold, theirs in numbers["pckh"].items():
         ours = pckh(arrays["pckh/y_pred"], truth, arrays["pckh/head"][:, 0], PA16, float(threshold))
         close(ours / 100, theirs, 1e-12, f"PCKh@{threshold}")
-
-
-def test_mpjpe(arrays: Arrays, numbers: dict[str, Any]) -> None:
     close(mpjpe(arrays["mpjpe/a"], arrays["mpjpe/b"], PA17), numbers["mpjpe"], EXACT, "mm")
 
 
@@ -143,7 +135,14 @@ def test_clip_indices(numbers: dict[str, Any]) -> None:
         assert multi_clips(case["n"], case["T"], case["sub"]) == case["clips"], case
 
 
-def test_visible_targets() -> None:
+def test_by_hand_what_the_fixture_lacks() -> None:
     points = np.array([[0.5, 0.5, 0.4], [0.5, 0.5, -0.1], [0.5, 0.5, 1.2], [1.0, 0.5, 0.5], [0.5, np.nan, 0.5]])
-    points_known = [[1, 1, 1], [1, 1, 0], [1, 1, 1], [0, 0, 0], [0, 0, 0]]  # by section 3.2: no fixture
-    np.testing.assert_array_equal(visible_targets(points), np.where(points_known, points, np.nan))
+    known = [[1, 1, 1], [1, 1, 0], [1, 1, 1], [0, 0, 0], [0, 0, 0]]
+    np.testing.assert_array_equal(visible_targets(points), np.where(known, points, np.nan))
+    assert windows.mpii_window((100, 200), 2.0, 0.5) == CropWindow(100, 230, 250, 250)
+    assert windows.image_window((640, 480), 0.5).shifted(2, 3) == CropWindow(322, 243, 320, 320)
+    assert windows.clip_window(np.full((3, 16, 2), np.nan), (640, 480)) == CropWindow(320, 240, 640, 480)
+    assert windows.clip_window(np.array([[[10.0, 20.0], [14.0, 20.0]]]), (640, 480)) == CropWindow(12, 20, 32, 32)
+    assert head_size(np.array([10.0, 20.0, 40.0, 60.0])) == pytest.approx(30)
+    wrong = sample_losses(torch.tensor([[0.5, 0.5, 1.0]]).double(), torch.full((1, 2), torch.nan), confidence_weight=1)
+    assert wrong.item() == pytest.approx(-np.log(1e-7))  # of a confidence of 1 where no joint is seen
