@@ -27,7 +27,7 @@ from deephar_ros.model.checkpoint import CONFIG
 from deephar_ros.share import default_checkpoint, demo_clip
 from deephar_ros.sources import SourceError, open_source
 
-GRACE = 8.0
+GRACE = 15.0
 """Seconds that a process has to end after SIGINT before it is killed."""
 _PR_SET_PDEATHSIG = 1
 
@@ -54,20 +54,18 @@ class Processes:
         statuses = {name: process.poll() for name, process in self._running.items()}
         return {name: status for name, status in statuses.items() if status is not None}
 
-    def stop(self, name: str) -> int:
-        """Asks a process to end, kills it if it does not within GRACE seconds, and returns its exit status."""
-        process = self._running[name]
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        try:
-            return process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
-
     def stop_all(self) -> None:
-        for name in self._running:
-            self.stop(name)
+        """Asks all processes to end, and kills those that have not within GRACE seconds."""
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        end = time.monotonic() + GRACE
+        for process in self._running.values():
+            try:
+                process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _die_with_parent() -> None:

@@ -52,6 +52,8 @@ def crop(
 
     # Truncation can make the sides differ by a pixel: the steps below have to use the cut's own.
     width, height = right - left, bottom - top
+    if min(width, height) < 1:
+        raise ValueError(f"a window of {window.width} x {window.height} pixels holds no whole one")
     if flip and order == "flip_resize":
         picture, matrix = _mirror(picture), _shift(width, 0) @ _scale(-1, 1) @ matrix
     picture = picture.resize((size, size), Image.Resampling.BILINEAR)

@@ -15,7 +15,6 @@ import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from deephar_ros.draw import VideoWriter, contact_sheet, draw_skeleton, save_picture, write_text
@@ -51,7 +50,7 @@ class DemoObserver(Node):
         self._action = ""
         self.counts: Counter[str] = Counter()
         self._then, self._before = time.monotonic(), Counter[str]()
-        self.create_subscription(Image, "image", self._on_image, qos_profile_sensor_data)
+        self.create_subscription(Image, "image", self._on_image, 30)  # reliable: no picture is to be missing
         self.create_subscription(Skeleton3D, "skeleton", self._on_skeleton, 50)
         self.create_subscription(Skeleton3DArray, "skeletons", self._on_skeletons, 50)
         self.create_subscription(ActionProbs, "action_probs", self._on_action, 50)

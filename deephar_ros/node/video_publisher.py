@@ -25,8 +25,8 @@ class VideoPublisher(Node):
         super().__init__("video_publisher")
         self.settings = declare(self, VideoParameters)
         self.source = self.settings.source or str(demo_clip())
-        self._images = self.create_publisher(Image, "image", 2)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", 2)
+        self._images = self.create_publisher(Image, "image", 5)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", 5)
         self.sent = 0
 
     def wait_for_subscribers(self) -> None:
