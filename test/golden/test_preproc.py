@@ -1,4 +1,4 @@
-"""Agreement with the released code before and after the network, SPNET.md section 3; pytest -rP shows the differences."""
+"""Agreement with the released code before and after the network (SPNET.md section 3); pytest -rP shows by how much."""
 
 from __future__ import annotations
 
