@@ -10,7 +10,6 @@ import numpy as np
 
 from deephar_ros.geometry import Array, Window, bounds
 
-
 MIN_FILL = 0.2
 """Least extent of a pose over the side of its window. Training shows people from a quarter of the crop on; what looks
 smaller is a pose that collapsed, and following it would shrink the window to nothing."""

@@ -86,6 +86,8 @@ class PerceptionNode(Node):
             except ImageError as error:
                 self._drop(f"image dropped: {error}")
             except Exception as error:  # whatever one frame does, the next one gets its chance
+                if not self.context.ok():  # the publishers are gone before the worker is
+                    return
                 self._drop(f"frame dropped, {type(error).__name__}: {error}")
 
     def _drop(self, why: str) -> None:

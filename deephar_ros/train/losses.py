@@ -63,7 +63,7 @@ def sample_losses(
 ) -> Tensor:
     """(...) loss of each sample or frame, for the arguments of `pose_loss`."""
     if visible is None:
-        visible = target.isfinite().all(-1)
+        visible = target[..., :2].isfinite().all(-1)
     seen = _binary_cross_entropy(pose[..., -1], visible.to(pose.dtype)).mean(-1)
     return elastic_net(pose[..., : target.shape[-1]], target, weights) + confidence_weight * seen
 
@@ -82,8 +82,7 @@ def pose_loss(
         target: (..., J, D') with D' <= D coordinates, NaN where unknown; coordinates beyond D' are not supervised.
         confidence_weight: of the cross-entropy between confidence and visibility.
         weights: `ELASTIC_NET` for the paper's loss, `RELEASED_CODE` for the authors' code's.
-        visible: (..., J) whether the joint can be seen. By default those are the joints with all coordinates known; say
-            so where a joint in the picture lacks its depth, as MPII's do among samples with three coordinates.
+        visible: (..., J) whether the joint can be seen; by default where x and y are known.
     """
     return sample_losses(pose, target, confidence_weight, weights, visible).mean()
 
