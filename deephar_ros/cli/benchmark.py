@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deephar_ros.backend.torch_backend import TorchBackend
@@ -69,7 +70,7 @@ def measure(preset: str, frames: int, size: int, repeats: int) -> dict[str, Any]
     crops = np.random.default_rng(0).integers(0, 255, (frames, size, size, 3), np.uint8)
     buffer = ClipBuffer(frames, SPACING)
 
-    def push(t: int, crop: np.ndarray) -> None:
+    def push(t: int, crop: NDArray[np.uint8]) -> None:
         buffer.push(round(t * SPACING * 1e9), backend.predict(crop[None]).features[0])
 
     for t, crop in enumerate(crops):
