@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deephar_ros.cli import verify
 from deephar_ros.cli.verify import differences, read_reference
 from deephar_ros.model import action, blocks, softargmax, spnet
+from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.keras_import import _keras_name, import_keras
 from deephar_ros.model.spnet import SPNet
 
@@ -105,3 +107,23 @@ def test_a_wrong_reading_is_noticed(reading: str, fixtures: Path, monkeypatch: p
     name = "tiny2d_clip_replica"
     monkeypatch.setattr(*WRONG[reading])
     assert worst(network(fixtures, name), fixtures, name, torch.float32) > 1e-2
+
+
+def test_the_verify_command(
+    fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 0 and a line per output where all agree, 1 and the culprit named where one does not."""
+    name = NAMES[0]
+    net, size, _ = import_keras(fixtures / f"{name}_weights.h5")
+    save_checkpoint(tmp_path, net, ModelSpec(net.config, size), "", half=False)
+    call = ["verify", str(tmp_path), "--reference", str(fixtures / f"{name}_io.npz")]
+    monkeypatch.setattr("sys.argv", call)
+    assert verify.main() == 0
+    assert "9 outputs, 0 beyond the tolerance" in capsys.readouterr().out
+
+    with torch.no_grad():
+        net.blocks["dp3_pb3"].heatmaps_conv1.weight.mul_(1.01)  # type: ignore[union-attr]
+    save_checkpoint(tmp_path, net, ModelSpec(net.config, size), "", half=False)
+    assert verify.main() == 1
+    beyond = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.endswith("BEYOND")]
+    assert beyond == ["pose_p3_l4"]  # the last block
