@@ -167,8 +167,17 @@ def load_body() -> Body:
     rest, keep, colour = (np.concatenate([layer[k] for layer in layers]) for k in (2, 3, 4))
     used, inverse = np.unique(faces, return_inverse=True)
     owner = used % len(points)
-    return Body(rest[used], weights[owner], colour[used], keep[used], inverse.reshape(-1, 3), material, heads, names,
-                [int(p) for p in model.bone_parents])
+    return Body(
+        rest[used],
+        weights[owner],
+        colour[used],
+        keep[used],
+        inverse.reshape(-1, 3),
+        material,
+        heads,
+        names,
+        [int(p) for p in model.bone_parents],
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- motion
@@ -285,8 +294,11 @@ def arm_directions(side: str, motion: Motion, k: int) -> tuple[Array, Array, flo
     waving = float(smoothstep(t, 4.9, 5.5) * (1 - smoothstep(t, 6.9, 7.3)))
     sway = 0.36 * waving * math.sin(2 * math.pi * 1.55 * (t - 5.2))
     # Halfway the elbow is lifted sideways with the hand in front: a straight blend would pass through the body.
-    path = [(upper, fore), (np.array([0.55, -0.35, -0.75]), np.array([0.25, -0.9, 0.25])),
-            (np.array([0.93, -0.30, -0.05]), np.array([0.10 + 0.9 * sway, -0.28, 1.0]))]
+    path = [
+        (upper, fore),
+        (np.array([0.55, -0.35, -0.75]), np.array([0.25, -0.9, 0.25])),
+        (np.array([0.93, -0.30, -0.05]), np.array([0.10 + 0.9 * sway, -0.28, 1.0])),
+    ]
     j = int(up >= 0.5)
     w = up / 0.5 - j
     upper, fore = (unit(path[j][m]) * (1 - w) + unit(path[j + 1][m]) * w for m in (0, 1))

@@ -195,8 +195,9 @@ def room(width, height):  # type: ignore[no-untyped-def]
                 albedo[v, u] = np.array([0.40, 0.25, 0.145]) * shade
                 up[v, u] = 1.0
             else:
-                c = np.array([0.50, 0.51, 0.47]) * (0.94 + 0.07 * noise(p[0] * 2, p[2] * 2, 9.0)
-                                                    + 0.05 * noise(p[0] * 70, p[2] * 70, 2.0))
+                c = np.array([0.50, 0.51, 0.47]) * (
+                    0.94 + 0.07 * noise(p[0] * 2, p[2] * 2, 9.0) + 0.05 * noise(p[0] * 70, p[2] * 70, 2.0)
+                )
                 if p[2] < 0.11:
                     c = np.array([0.62, 0.61, 0.58]) * (0.75 if p[2] > 0.095 else 1.0)
                 ex, ez = abs(p[0] - 1.62), p[2] - 2.02
@@ -239,11 +240,17 @@ def light_room(albedo, where, up, shadow, blobs):  # type: ignore[no-untyped-def
                 facing = (d[2] if floor > 0 else -d[1]) / math.sqrt(square)
                 open_ *= 1 - min(0.85, max(0.0, facing) * blobs[b, 3] ** 2 / square)
             corner = 1 - 0.35 * math.exp(-(p[2] if floor == 0 else WALL_Y - p[1]) / 0.18)
-            fall = math.exp(-(((p[0] + 0.9) / 3.4) ** 2) - ((p[1] + 0.3) / 4.2) ** 2) if floor > 0 else math.exp(
-                -(((p[0] + 1.1) / 3.2) ** 2) - ((p[2] - 1.7) / 2.6) ** 2)
+            fall = (
+                math.exp(-(((p[0] + 0.9) / 3.4) ** 2) - ((p[1] + 0.3) / 4.2) ** 2)
+                if floor > 0
+                else math.exp(-(((p[0] + 1.1) / 3.2) ** 2) - ((p[2] - 1.7) / 2.6) ** 2)
+            )
             level = (1.15 * direct * (0.35 + 0.65 * fall) + 0.62 * open_ * (0.5 + 0.5 * fall)) * corner
             out[v, u, 0], out[v, u, 1], out[v, u, 2] = (
-                albedo[v, u, 0] * level * 1.03, albedo[v, u, 1] * level, albedo[v, u, 2] * level * 0.96)
+                albedo[v, u, 0] * level * 1.03,
+                albedo[v, u, 1] * level,
+                albedo[v, u, 2] * level * 0.96,
+            )
     return out
 
 
@@ -268,8 +275,9 @@ class Renderer:
         normals = vertex_normals(points, body.faces)
         flat = points[:, :2] - points[:, 2:] * TO_LIGHT[:2] / TO_LIGHT[2]
         ones = np.ones(len(points))
-        shadow = raster(flat * SHADOW_SCALE + SHADOW_SIZE / 2, points[:, 2], ones, body.keep, body.faces, SHADOW_SIZE,
-                        SHADOW_SIZE)[0]
+        shadow = raster(
+            flat * SHADOW_SCALE + SHADOW_SIZE / 2, points[:, 2], ones, body.keep, body.faces, SHADOW_SIZE, SHADOW_SIZE
+        )[0]
         eye = points - EYE_POINT
         cp, sp = math.cos(PITCH), math.sin(PITCH)
         depth, down = eye[:, 1] * cp - eye[:, 2] * sp, -eye[:, 1] * sp - eye[:, 2] * cp

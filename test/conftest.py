@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
+from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 

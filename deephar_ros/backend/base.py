@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.geometry import Array
-from deephar_ros.model.checkpoint import ModelSpec
 
 
 class Prediction(NamedTuple):

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from deephar_ros.backend.base import Prediction
+from deephar_ros.checkpoint import ModelSpec, load_checkpoint
 from deephar_ros.geometry import Array
-from deephar_ros.model.checkpoint import ModelSpec, load_checkpoint
-from deephar_ros.model.spnet import ActionFeatures
+from deephar_ros.model.features import pack, section_sizes, unpack
 
 
 class TorchBackend:
@@ -30,9 +30,6 @@ class TorchBackend:
         self.device = _device(device)
         net, self.spec = load_checkpoint(folder)
         self._net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        dim, joints = self.spec.network.dim, self.spec.network.num_joints
-        widths = [stage.channels for stage in self.spec.network.stages if stage.action]
-        self._sections = [size for width in widths for size in (joints * dim, joints * width)]
         self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
 
     spec: ModelSpec
@@ -42,19 +39,15 @@ class TorchBackend:
         """See `Backend.predict`."""
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         poses, features = self._net.frames(images)  # permuted from NHWC, so already channels-last
-        packed = [part.flatten(1) for feature in features for part in feature]
-        rows = torch.cat(packed, 1) if packed else images.new_zeros(len(crops), 0)
+        rows = pack(features) if features else images.new_zeros(len(crops), 0)
         return Prediction(poses[-1].cpu().numpy(), rows.cpu().numpy())
 
     @torch.inference_mode()
     def classify(self, clips: Array) -> list[Array]:
         """See `Backend.classify`; an empty list from a network without action blocks."""
-        if not self._sections:
+        if not section_sizes(self.spec.network):
             return []
-        joints = self.spec.network.num_joints
-        parts = torch.from_numpy(clips).to(self.device).split(self._sections, -1)
-        planes = [part.unflatten(-1, (joints, -1)) for part in parts]
-        features = [ActionFeatures(*pair) for pair in zip(planes[::2], planes[1::2], strict=True)]
+        features = unpack(torch.from_numpy(clips).to(self.device), self.spec.network)
         return [probabilities.cpu().numpy() for probabilities in self._net.clip_actions(features)[-1]]
 
 

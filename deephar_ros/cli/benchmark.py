@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
 from deephar_ros.clip import ClipBuffer
-from deephar_ros.model.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
 from deephar_ros.model.presets import PRESETS
 from deephar_ros.model.spnet import SPNet
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from deephar_ros.model.checkpoint import CONFIG
+from deephar_ros.checkpoint import CONFIG
 from deephar_ros.share import default_checkpoint, demo_clip
 from deephar_ros.sources import SourceError, open_source
 

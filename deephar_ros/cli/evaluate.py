@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deephar_ros.checkpoint import CheckpointError, load_checkpoint
 from deephar_ros.data.lsp import lsp_split
-from deephar_ros.model.checkpoint import CheckpointError, load_checkpoint
 from deephar_ros.train.evaluate import pose_accuracy
 
 

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deephar_ros.model.checkpoint import CheckpointError, ModelSpec, save_checkpoint
+from deephar_ros.checkpoint import CheckpointError, ModelSpec, save_checkpoint
 from deephar_ros.model.keras_import import KerasImportError, import_keras
 
 

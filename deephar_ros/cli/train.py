@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 import yaml
 
+from deephar_ros.checkpoint import spec_from_dict
 from deephar_ros.data.lsp import lsp_split
-from deephar_ros.model.checkpoint import spec_from_dict
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.trainer import TrainConfig, Trainer
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from deephar_ros.checkpoint import CheckpointError, load_checkpoint
 from deephar_ros.geometry import Array
-from deephar_ros.model.checkpoint import CheckpointError, load_checkpoint
 from deephar_ros.model.named_outputs import named_outputs
 from deephar_ros.model.spnet import SPNet
 

@@ -1,1 +1,1 @@
-"""The network: SPNet, its configuration, its checkpoint folders."""
+"""The network: SPNet, its configuration, and the authors' weights."""

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 
-Weights = dict[str, NDArray[np.floating]]
-"""By "layer/weight", for instance "dp1_pb1_conv1/depthwise_kernel"."""
+Weights = dict[str, NDArray[np.floating]]  # by "layer/weight", for instance "dp1_pb1_conv1/depthwise_kernel"
 
 _BLOCK = re.compile(r"(dp|up)(\d+)_pb(\d+)_")
 _ACTION_UNIT = re.compile(r"[du]p(\d+)_[du]u\d+_action_r0_")
@@ -38,7 +37,10 @@ class Imported(NamedTuple):
 def import_keras(path: Path) -> Imported:
     """Reads a `save_weights` HDF5 file; raises KerasImportError if it is not a SPNet, or not a whole one."""
     weights, warnings = _renumber_actions(_read(path))
-    config = _infer_config(weights, warnings)
+    try:
+        config = _infer_config(weights, warnings)
+    except KeyError as error:
+        raise KerasImportError(f"{path} is not a whole SPNet: missing {error}") from error
     net = SPNet(config)
     state = {key: value for key, value in net.state_dict().items() if not key.endswith("num_batches_tracked")}
     sources = {key: _keras_name(key) for key in state}
@@ -47,14 +49,15 @@ def import_keras(path: Path) -> Imported:
     if missing or unused:
         raise KerasImportError(f"{path} is not a whole SPNet: missing {missing}, not used {unused}")
     for key, value in state.items():
-        array = _to_torch(sources[key], weights[sources[key]])
+        array = weights[sources[key]]
+        if array.ndim == 4:
+            array = array.transpose(2, 3, 0, 1) if "depthwise" in sources[key] else array.transpose(3, 2, 0, 1)
         if array.shape != tuple(value.shape):
             raise KerasImportError(f"{path}: {sources[key]} has shape {array.shape}, {tuple(value.shape)} expected")
         state[key] = torch.from_numpy(array.copy())
     net.load_state_dict(state, strict=False)
-    first = next(stage for stage in config.stages)
-    rows = weights[f"{first.block_name}_xy_y/depthwise_kernel"].shape[0]
-    return Imported(net.eval(), rows * config.image_div * 2**first.index, warnings)
+    grid = weights.get("dp1_pb1_xy_y/depthwise_kernel")  # as large as the maps of the first block, level 2
+    return Imported(net.eval(), 256 if grid is None else 2 * config.image_div * grid.shape[0], warnings)
 
 
 def _read(path: Path) -> Weights:
@@ -150,9 +153,3 @@ def _keras_name(key: str) -> str:
     else:
         weight = "kernel"
     return f"{layer.replace('.', '_')}/{weight}"
-
-
-def _to_torch(name: str, array: NDArray[np.floating]) -> NDArray[np.floating]:
-    if array.ndim != 4:
-        return array
-    return array.transpose(2, 3, 0, 1) if name.endswith("depthwise_kernel") else array.transpose(3, 2, 0, 1)

@@ -10,7 +10,7 @@ from torch import Tensor
 def spatial_softmax(logits: Tensor) -> Tensor:
     """Probability maps (..., J, H, W) that sum to 1 over each map; computed in float32 whatever comes in as half."""
     wide = logits if logits.dtype == torch.float64 else logits.float()
-    return wide.flatten(-2).softmax(-1).unflatten(-1, logits.shape[-2:])
+    return wide.flatten(-2).softmax(-1).reshape_as(logits)
 
 
 def soft_argmax(heatmaps: Tensor) -> Tensor:
@@ -22,15 +22,14 @@ def soft_argmax(heatmaps: Tensor) -> Tensor:
     Returns:
         (..., J, 2) x, y; 0 is the centre of the first and 1 the centre of the last cell of the map.
     """
-    rows, cols = heatmaps.shape[-2:]
-    x = (heatmaps.sum(-2) * _grid(cols, heatmaps)).sum(-1)
-    y = (heatmaps.sum(-1) * _grid(rows, heatmaps)).sum(-1)
+    x = (heatmaps.sum(-2) * _grid(heatmaps.shape[-1], heatmaps)).sum(-1)
+    y = (heatmaps.sum(-1) * _grid(heatmaps.shape[-2], heatmaps)).sum(-1)
     return torch.stack([x, y], -1)
 
 
 def _grid(cells: int, like: Tensor) -> Tensor:
     # The released code keeps the grid in float32; rounding it the same way makes float64 runs agree to 1e-13.
-    return torch.linspace(0, 1, cells, dtype=torch.float64, device=like.device).float().to(like.dtype)
+    return (torch.arange(cells, device=like.device) / (cells - 1)).to(like.dtype)
 
 
 def expected_depth(depth_logits: Tensor, heatmaps: Tensor) -> Tensor:
@@ -40,6 +39,6 @@ def expected_depth(depth_logits: Tensor, heatmaps: Tensor) -> Tensor:
 
 def confidence(heatmaps: Tensor) -> Tensor:
     """Confidence (..., J) in [0, 1]: the largest probability found in a window of 2x2 cells (not in one cell)."""
-    flat = heatmaps.flatten(0, -4) if heatmaps.dim() > 4 else heatmaps
-    windows = 4 * F.avg_pool2d(flat, 2, stride=1)
-    return windows.amax((-2, -1)).reshape(heatmaps.shape[:-2])
+    if heatmaps.dim() > 4:
+        return confidence(heatmaps.flatten(0, -4)).unflatten(0, heatmaps.shape[:-3])
+    return 4 * F.avg_pool2d(heatmaps, 2, stride=1).amax((-2, -1))

@@ -184,7 +184,7 @@ class SPNet(nn.Module):
                     xa = self.action_units[f"{stage.resize_name}_action_r0"](xa)
                     xa = xa + lateral[stage.level] if stage.level in lateral else xa
                 f = features[stage.action - 1]
-                to_plane = (f.pose.movedim(-1, 1), f.appearance.movedim(-1, 1))  # B C T J
+                to_plane = (f.pose.permute(0, 3, 1, 2), f.appearance.permute(0, 3, 1, 2))  # B C T J
                 xa, probabilities = self.actions[f"act{stage.action}"](*to_plane, xa)
                 outputs.append(probabilities)
             if xa is not None:

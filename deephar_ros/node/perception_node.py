@@ -16,7 +16,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from deephar_ros.backend.torch_backend import TorchBackend
-from deephar_ros.model.checkpoint import CheckpointError
+from deephar_ros.checkpoint import CheckpointError
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from deephar_ros.node import messages
 from deephar_ros.node.images import to_frame

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.lsp import Sample
 from deephar_ros.geometry import Array, Window, bounds
-from deephar_ros.model.checkpoint import ModelSpec
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.sources import read_picture
 from deephar_ros.train.metrics import torso_pck

@@ -18,10 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.data.augment import AugmentConfig
 from deephar_ros.data.lsp import Sample
 from deephar_ros.data.pose_dataset import EndlessOrder, PoseDataset
-from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.evaluate import pose_accuracy
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT, pose_loss

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.cli import verify
 from deephar_ros.cli.verify import differences, read_reference
 from deephar_ros.model import action, blocks, softargmax, spnet
-from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.keras_import import _keras_name, import_keras
 from deephar_ros.model.spnet import SPNet
 

@@ -10,7 +10,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from deephar_ros.model.checkpoint import CheckpointError, ModelSpec, load_checkpoint, spec_from_dict, spec_to_dict
+from deephar_ros.checkpoint import CheckpointError, ModelSpec, load_checkpoint, spec_from_dict, spec_to_dict
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.share import default_checkpoint

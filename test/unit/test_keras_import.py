@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from deephar_ros.checkpoint import load_checkpoint
 from deephar_ros.cli import import_keras as command
-from deephar_ros.model.checkpoint import load_checkpoint
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.keras_import import KerasImportError, _keras_name, import_keras
 from deephar_ros.model.presets import PRESETS

@@ -9,8 +9,8 @@ import pytest
 
 from deephar_ros.backend.base import Prediction
 from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.geometry import Array, Window
-from deephar_ros.model.checkpoint import ModelSpec
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.pipeline import Frame, Pipeline
 from deephar_ros.share import default_checkpoint, demo_clip
@@ -127,7 +127,7 @@ def test_features_are_all_that_the_action_path_needs(tiny_checkpoint: Path) -> N
     """The backend's packed rows give the same actions as the network run on the whole clip."""
     import torch
 
-    from deephar_ros.model.checkpoint import load_checkpoint
+    from deephar_ros.checkpoint import load_checkpoint
 
     backend = TorchBackend(tiny_checkpoint, "cpu")
     crops = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), np.uint8)

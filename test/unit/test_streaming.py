@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.clip import Streams
-from deephar_ros.model.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.presets import PRESETS
 from deephar_ros.model.spnet import SPNet

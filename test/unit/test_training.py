@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.augment import AugmentConfig, apply_matrix, augment, random_crop_matrix, warp
 from deephar_ros.data.lsp import Sample, load_lsp
 from deephar_ros.data.pose_dataset import EndlessOrder, PoseDataset, pose_target
-from deephar_ros.model.checkpoint import ModelSpec
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.skeleton import LSP14, PA17
