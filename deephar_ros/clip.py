@@ -1,9 +1,9 @@
 """Streaming: a clip costs one new frame.
 
-The single-frame path does not depend on the action path, so what the action path reads of each frame (a few
-kilobytes) is kept per person, and for a new frame only that frame and the action path are computed. The result is that
-of the whole clip. Clips are chosen by time stamp: they mean the same at any camera rate, and a gap (lost frames, a
-paused bag) is seen.
+The single-frame path does not depend on the action path, so what the action path reads of each frame is
+kept per person (177 kB at full width with six action blocks), and for a new frame only that frame and the action path
+are computed. The result is that of the whole clip. Clips are chosen by time stamp: they mean the same at any camera
+rate, and a gap (lost frames, a paused bag) is seen.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from deephar_ros.model.softargmax import confidence, expected_depth, soft_argmax
 
 
 class ActionFeatures(NamedTuple):
-    """All that the action path needs of one frame at one block: a few kilobytes."""
+    """All that the action path needs of one frame at one block."""
 
     pose: Tensor  # B J D   coordinates times confidence
     appearance: Tensor  # B J F   visual features averaged under each joint's heat map
