@@ -78,6 +78,8 @@ class DemoObserver(Node):
         if frame is None:
             self.counts["skeletons without image"] += 1
             return
+        if not msg.skeletons:
+            self._action = ""  # nobody does anything
         picture = np.ascontiguousarray(frame.pixels[..., frame.rgb])
         for skeleton in msg.skeletons:
             if skeleton.state != Skeleton3D.LOST:
@@ -112,7 +114,7 @@ class DemoObserver(Node):
         self._then, self._before = now, counts
         print(
             f"images {rate['image']:5.1f}/s  processed {rate['skeletons']:5.1f}/s  persons {rate['persons']:5.1f}/s  "
-            f"action: {self._action or 'no whole clip yet'}",
+            f"action: {self._action or 'none yet'}",
             flush=True,
         )
 
