@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from builtin_interfaces.msg import Time
 from conftest import wait
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from rclpy.qos import qos_profile_sensor_data
+from safetensors.torch import load_file, save_file
 from sensor_msgs.msg import Image
 
 from deephar_ros.node.images import to_image
@@ -33,10 +35,20 @@ def picture(stamp: Time, frame_id: str = "camera_optical_frame") -> Image:
 
 
 @pytest.fixture(scope="module")
-def node(start_for_module: Callable[..., Process], tiny_checkpoint: Path) -> Process:
-    """One node for all tests here, with a tiny network that takes everything for a person."""
+def checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network that puts every joint somewhere else, so that all that it sees is as large as a person."""
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("checkpoint") / "spread"))
+    weights = load_file(folder / "weights.safetensors")
+    weights["blocks.up2_pb0.heatmaps_conv1.weight"] *= 50
+    save_file(weights, folder / "weights.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def node(start_for_module: Callable[..., Process], checkpoint: Path) -> Process:
+    """One node for all tests here; it takes everything for a person."""
     process = start_for_module(
-        NODE, f"checkpoint:={tiny_checkpoint}", "min_confidence:=0.0", "device:=cpu", "status_period:=0.5"
+        NODE, f"checkpoint:={checkpoint}", "min_confidence:=0.0", "device:=cpu", "status_period:=0.5"
     )
     process.wait_for("waiting for images on /image")
     return process
