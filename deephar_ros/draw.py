@@ -33,19 +33,26 @@ def draw_skeleton(picture: Pixels, layout: Layout, joints: Array, confidence: Ar
     """Draws one skeleton into `picture` (H, W, 3) RGB: joints (J, 2) in its pixels; unsure limbs are transparent."""
     thickness = max(2, round(max(picture.shape[:2]) / 250))
     for a, b in layout.link_indices:
-        if not np.isfinite(joints[[a, b]]).all():
+        ends = joints[[a, b]]
+        if not np.isfinite(ends).all():
             continue
-        ends = [(int(x), int(y)) for x, y in joints[[a, b]]]
-        limb = picture.copy()
-        cv2.line(limb, ends[0], ends[1], (0, 0, 0), thickness + 2, cv2.LINE_AA)
-        cv2.line(limb, ends[0], ends[1], side_colour(layout.joints[b]), thickness, cv2.LINE_AA)
+        # Only the limb's own part of the picture is copied and blended.
+        left, top = np.clip(ends.min(0).astype(int) - 2 * thickness, 0, None)
+        right, bottom = np.clip(ends.max(0).astype(int) + 2 * thickness, 0, None)
+        part = picture[top:bottom, left:right]
+        if part.size == 0:
+            continue
+        (x0, y0), (x1, y1) = (ends - [left, top]).astype(int).tolist()
+        limb = part.copy()
+        cv2.line(limb, (x0, y0), (x1, y1), (0, 0, 0), thickness + 2, cv2.LINE_AA)
+        cv2.line(limb, (x0, y0), (x1, y1), side_colour(layout.joints[b]), thickness, cv2.LINE_AA)
         weight = float(np.clip(np.sqrt(max(confidence[a] * confidence[b], 0.0)) * 1.5, 0.15, 1.0))
-        cv2.addWeighted(limb, weight, picture, 1 - weight, 0, dst=picture)
+        part[:] = cv2.addWeighted(limb, weight, part, 1 - weight, 0)
 
 
 def write_text(picture: Pixels, text: str, row: int = 0) -> None:
     """Writes a line of text at the top left, white on black outline."""
-    size = picture.shape[0] / 700 + 0.25
+    size = min(picture.shape[:2]) / 700 + 0.25
     at = (8, round((row + 1) * 30 * size))
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)

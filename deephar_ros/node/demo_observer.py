@@ -27,7 +27,7 @@ from deephar_ros.skeleton import H36M17, MPII16, PA20
 from deephar_ros.sources import Pixels
 
 WAITING = 90
-"""Images kept while their skeletons have not come."""
+"""Images kept while their skeletons have not come, and skeletons while their images have not."""
 SHEET_PICTURES = 256
 """Small pictures kept for the contact sheet; when there are more, every second one is dropped."""
 LAYOUTS = {layout.name: layout for layout in (H36M17, MPII16, PA20)}
@@ -44,6 +44,7 @@ class DemoObserver(Node):
         self._lines = (self.out / "messages.jsonl").open("w")
         self._video = VideoWriter(self.out / "overlay.mp4")
         self._images: OrderedDict[int, Frame] = OrderedDict()
+        self._skeletons: OrderedDict[int, Skeleton3DArray] = OrderedDict()
         self._pictures: list[Pixels] = []
         self._every = 1
         self._first: int | None = None
@@ -59,6 +60,10 @@ class DemoObserver(Node):
     def _on_image(self, msg: Image) -> None:
         self.counts["image"] += 1
         frame = to_frame(msg)
+        skeletons = self._skeletons.pop(frame.stamp, None)
+        if skeletons is not None:
+            self._draw(frame, skeletons)
+            return
         self._images[frame.stamp] = frame
         while len(self._images) > WAITING:
             self._images.popitem(last=False)
@@ -75,9 +80,14 @@ class DemoObserver(Node):
         self._note("skeletons", msg)
         stamp = to_nanoseconds(msg.header.stamp)
         frame = self._images.pop(stamp, None)
-        if frame is None:
-            self.counts["skeletons without image"] += 1
+        if frame is not None:
+            self._draw(frame, msg)
             return
+        self._skeletons[stamp] = msg  # a large image may come after what was found in it
+        while len(self._skeletons) > WAITING:
+            self._skeletons.popitem(last=False)
+
+    def _draw(self, frame: Frame, msg: Skeleton3DArray) -> None:
         if not msg.skeletons:
             self._action = ""  # nobody does anything
         picture = np.ascontiguousarray(frame.pixels[..., frame.rgb])
@@ -90,7 +100,7 @@ class DemoObserver(Node):
                 )
         if self._action:
             write_text(picture, self._action)
-        self._keep(picture, stamp)
+        self._keep(picture, frame.stamp)
 
     def _keep(self, picture: Pixels, stamp: int) -> None:
         self._first = stamp if self._first is None else self._first
