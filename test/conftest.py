@@ -1,4 +1,4 @@
-"""What several tests need: a tiny network, its checkpoint folder, and the development data where it is there."""
+"""What several tests need: a tiny network and its checkpoint folder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import torch
 from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -55,15 +53,6 @@ def tiny_checkpoint(tiny_net: SPNet, tmp_path_factory: pytest.TempPathFactory) -
         name="tiny",
     )
     save_checkpoint(folder, tiny_net, spec, "# tiny\nRandom weights, for tests.\n")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The development data beside the checkout; the test is skipped where it is not."""
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"development data is not at {folder}")
     return folder
 
 

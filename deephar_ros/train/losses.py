@@ -54,20 +54,6 @@ def elastic_net(predicted: Tensor, target: Tensor, weights: CoordinateWeights = 
     return cost.sum((-2, -1)) / known.sum((-2, -1)).clamp(min=1)
 
 
-def sample_losses(
-    pose: Tensor,
-    target: Tensor,
-    confidence_weight: float = CONFIDENCE_WEIGHT,
-    weights: CoordinateWeights = ELASTIC_NET,
-    visible: Tensor | None = None,
-) -> Tensor:
-    """(...) loss of each sample or frame, for the arguments of `pose_loss`."""
-    if visible is None:
-        visible = target[..., :2].isfinite().all(-1)
-    seen = _binary_cross_entropy(pose[..., -1], visible.to(pose.dtype)).mean(-1)
-    return elastic_net(pose[..., : target.shape[-1]], target, weights) + confidence_weight * seen
-
-
 def pose_loss(
     pose: Tensor,
     target: Tensor,
@@ -84,7 +70,10 @@ def pose_loss(
         weights: `ELASTIC_NET` for the paper's loss, `RELEASED_CODE` for the authors' code's.
         visible: (..., J) whether the joint can be seen; by default where x and y are known.
     """
-    return sample_losses(pose, target, confidence_weight, weights, visible).mean()
+    if visible is None:
+        visible = target[..., :2].isfinite().all(-1)
+    seen = _binary_cross_entropy(pose[..., -1], visible.to(pose.dtype)).mean(-1)
+    return (elastic_net(pose[..., : target.shape[-1]], target, weights) + confidence_weight * seen).mean()
 
 
 def _binary_cross_entropy(probability: Tensor, truth: Tensor) -> Tensor:

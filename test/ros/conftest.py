@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
-
-from rclpy.node import Node  # noqa: E402
+import rclpy
+from rclpy.node import Node
 
 
 @pytest.fixture(scope="session", autouse=True)
