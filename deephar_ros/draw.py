@@ -91,6 +91,10 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Completes the file."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()

@@ -1,11 +1,14 @@
-"""Raw image buffers as numpy views: the fields of sensor_msgs/Image, without ROS and without copying."""
+"""Pixels: image buffers as views (the fields of sensor_msgs/Image, without ROS, without copying), and their range."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Encoding(NamedTuple):
@@ -48,3 +51,8 @@ def view_pixels(data: object, encoding: str, width: int, height: int, step: int)
     if len(flat) != step * height:
         raise ImageError(f"data has {len(flat)} bytes, step {step} x height {height} asks for {step * height}")
     return flat.reshape(height, step)[:, :row].reshape(height, width, channels)
+
+
+def normalise(crops: Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1], which is what the network takes (SPNET.md section 3.1)."""
+    return crops.float() / 127.5 - 1

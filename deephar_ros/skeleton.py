@@ -54,9 +54,8 @@ def _other_side(joint: str) -> str:
     return joint
 
 
-def _pairs(*parts: str, first: str = "right") -> tuple[str, ...]:
-    second = "left" if first == "right" else "right"
-    return tuple(f"{side}_{part}" for part in parts for side in (first, second))
+def _pairs(*parts: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{part}" for part in parts for side in ("right", "left"))
 
 
 def _side(side: str, *parts: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from deephar_ros.backend.base import Prediction
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint
 from deephar_ros.geometry import Array
 from deephar_ros.model.features import pack, section_sizes, unpack
+from deephar_ros.pixels import normalise
 
 
 class TorchBackend:
@@ -37,7 +38,7 @@ class TorchBackend:
     @torch.inference_mode()
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:
         """See `Backend.predict`."""
-        images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        images = normalise(torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2))
         poses, features = self._net.frames(images)  # permuted from NHWC, so already channels-last
         rows = pack(features) if features else images.new_zeros(len(crops), 0)
         return Prediction(poses[-1].cpu().numpy(), rows.cpu().numpy())

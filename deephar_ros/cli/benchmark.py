@@ -28,6 +28,7 @@ from deephar_ros.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
 from deephar_ros.clip import ClipBuffer
 from deephar_ros.model.presets import PRESETS
 from deephar_ros.model.spnet import SPNet
+from deephar_ros.pixels import normalise
 
 SPACING = 0.2
 
@@ -85,7 +86,7 @@ def measure(preset: str, frames: int, size: int, repeats: int) -> dict[str, Any]
 
     @torch.inference_mode()
     def whole() -> None:
-        net(torch.from_numpy(crops).permute(0, 3, 1, 2)[None].float() / 127.5 - 1)
+        net(normalise(torch.from_numpy(crops).permute(0, 3, 1, 2)[None]))
 
     times = in_turns({"whole": whole, "step": step}, repeats)
     quartiles = {name: np.percentile(ms, [25, 50, 75]).round(1).tolist() for name, ms in times.items()}

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 Kernel = int | tuple[int, int]
 
 
-def pad_same(x: Tensor, kernel: tuple[int, int], stride: int, value: float = 0.0) -> Tensor:
+def pad_same(x: Tensor, kernel: tuple[int, int], stride: int) -> Tensor:
     """Pads rows and columns as TensorFlow's 'SAME' does for sizes divisible by `stride`: the odd pixel comes last."""
     pads = []
     for k in reversed(kernel):  # F.pad starts with the last axis
         total = max(k - stride, 0)
         pads += [total // 2, total - total // 2]
-    return F.pad(x, pads, value=value)
+    return F.pad(x, pads)
 
 
 def max_pool_same(x: Tensor, kernel: int, stride: int | tuple[int, int]) -> Tensor:

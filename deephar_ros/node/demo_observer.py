@@ -23,14 +23,14 @@ from deephar_ros.node.images import to_frame
 from deephar_ros.node.parameters import ObserverParameters, ParameterError, declare
 from deephar_ros.node.stamps import to_nanoseconds
 from deephar_ros.pipeline import Frame
-from deephar_ros.skeleton import H36M17, MPII16, PA20
+from deephar_ros.skeleton import MESSAGE_LAYOUTS
 from deephar_ros.sources import Pixels
 
 WAITING = 90
 """Images kept while their skeletons have not come, and skeletons while their images have not."""
 SHEET_PICTURES = 256
 """Small pictures kept for the contact sheet; when there are more, every second one is dropped."""
-LAYOUTS = {layout.name: layout for layout in (H36M17, MPII16, PA20)}
+LAYOUTS = {layout.name: layout for layout in MESSAGE_LAYOUTS.values()}
 
 
 class DemoObserver(Node):
@@ -131,7 +131,7 @@ class DemoObserver(Node):
     def close(self) -> None:
         """Completes the files."""
         self._lines.close()
-        self._video.__exit__(None, None, None)
+        self._video.close()
         if self._pictures:
             save_picture(self.out / "contact_sheet.png", contact_sheet(self._pictures))
 

@@ -31,7 +31,7 @@ class PerceptionParameters:
 
     checkpoint: str = parameter("", "Checkpoint folder; empty: the model that comes with the package.")
     device: str = parameter("auto", "Where the network runs: auto, cpu, cuda, cuda:1, ...")
-    min_confidence: float = parameter(0.5, "Mean joint confidence from which a pose counts as a person.", 0.0, 1.0)
+    min_confidence: float = parameter(0.6, "Mean joint confidence from which a pose counts as a person.", 0.0, 1.0)
     margin: float = parameter(1.4, "Side of the next crop over the extent of the pose it surrounds.", 1.0, 3.0)
     patience: float = parameter(0.5, "Seconds without a confident pose after which a person is lost.", 0.0, 10.0)
     status_period: float = parameter(5.0, "Seconds between status lines in the log.", 0.5, 3600.0)

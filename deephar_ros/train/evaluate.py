@@ -11,6 +11,7 @@ from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.lsp import Sample
 from deephar_ros.geometry import Array, Window, bounds
 from deephar_ros.model.spnet import SPNet
+from deephar_ros.pixels import normalise
 from deephar_ros.sources import read_picture
 from deephar_ros.train.metrics import torso_pck
 
@@ -26,7 +27,7 @@ def predict_joints(net: SPNet, spec: ModelSpec, samples: Sequence[Sample], devic
         x0, y0, x1, y1 = bounds(sample.joints)
         window = Window.around((x0 + x1) / 2, (y0 + y1) / 2, CROP_MARGIN * max(x1 - x0, y1 - y0))
         crop = torch.from_numpy(window.cut(read_picture(sample.image), spec.input_size)).to(device)
-        pose = net.frames(crop.permute(2, 0, 1)[None].float() / 127.5 - 1).poses[-1][0]
+        pose = net.frames(normalise(crop.permute(2, 0, 1)[None])).poses[-1][0]
         predictions.append(window.to_image(pose[:, :2].float().cpu().numpy()))
     return np.stack(predictions)
 

@@ -23,6 +23,7 @@ from deephar_ros.data.augment import AugmentConfig
 from deephar_ros.data.lsp import Sample
 from deephar_ros.data.pose_dataset import EndlessOrder, PoseDataset
 from deephar_ros.model.spnet import SPNet
+from deephar_ros.pixels import normalise
 from deephar_ros.train.evaluate import pose_accuracy
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT, pose_loss
 
@@ -164,8 +165,3 @@ def model_card(spec: ModelSpec, cfg: TrainConfig, line: dict[str, float]) -> str
             "",
         ]
     )
-
-
-def normalise(crops: Tensor) -> Tensor:
-    """uint8 RGB -> float32 in [-1, 1] (SPNET.md section 3.1)."""
-    return crops.float() / 127.5 - 1

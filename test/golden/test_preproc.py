@@ -15,10 +15,10 @@ from deephar_ros.data.clip_indices import middle_clip, multi_clips
 from deephar_ros.data.crop import crop, map_points, normalise_image, unknown_to_nan, visible_targets
 from deephar_ros.data.human36m_camera import Human36MCamera
 from deephar_ros.data.windows import CropWindow
+from deephar_ros.pixels import normalise
 from deephar_ros.skeleton import PA16, PA17
 from deephar_ros.train.losses import ELASTIC_NET, RELEASED_CODE, CoordinateWeights, pose_loss
 from deephar_ros.train.metrics import head_size, mpjpe, pckh
-from deephar_ros.train.trainer import normalise
 
 FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures"
 EXACT = 1e-9  # pixels or millimetres: for float64 arithmetic in another order
