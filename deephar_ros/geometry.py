@@ -6,6 +6,7 @@ Pixel coordinates are continuous: (0, 0) is the top left corner of the top left 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +15,16 @@ from numpy.typing import NDArray
 from deephar_ros.skeleton import LIMB_LENGTHS, Layout
 
 Array = NDArray[np.floating]
+
+
+class Box(NamedTuple):
+    """Part of an image, in its pixels; `score` is a detector's confidence, 0..1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float = 1.0
 
 
 @dataclass(frozen=True)
