@@ -31,8 +31,12 @@ class ClipBuffer:
 
     def __init__(self, frames: int, spacing: float) -> None:
         self.frames = frames
-        self.spacing = round(spacing * NANOSECONDS)
+        self.set_spacing(spacing)
         self._past: deque[tuple[int, Array]] = deque()
+
+    def set_spacing(self, seconds: float) -> None:
+        """Changes the time between the frames of the next clips; a longer one needs some time to fill."""
+        self.spacing = round(seconds * NANOSECONDS)
 
     def __len__(self) -> int:
         return len(self._past)
@@ -43,8 +47,14 @@ class ClipBuffer:
         return sum(features.nbytes for _, features in self._past)
 
     def push(self, stamp: int, features: Array) -> None:
-        """Adds the (K,) features of the frame taken at `stamp` (ns). Time that does not go forward starts afresh."""
-        if self._past and stamp <= self._past[-1][0]:
+        """Adds the (K,) features of the frame taken at `stamp` (ns). Time that does not go forward starts afresh.
+
+        When the network was cut to fewer blocks, its rows are the beginning of the rows kept; otherwise rows of another
+        length start afresh, too.
+        """
+        if self._past and len(features) < len(self._past[-1][1]):
+            self._past = deque((then, row[: len(features)]) for then, row in self._past)
+        if self._past and (stamp <= self._past[-1][0] or len(features) != len(self._past[-1][1])):
             self._past.clear()
         self._past.append((stamp, features))
         # Half a spacing of grace: the frame nearest to the oldest instant may lie before it.
@@ -72,17 +82,23 @@ class ClipActions(NamedTuple):
 
 
 class Streams:
-    """The clip buffers of all persons; their clips go through the action path in one batch."""
+    """The clip buffers of all persons; their clips go through the action path in one batch.
+
+    Attributes:
+        spacing: seconds between the frames of a clip; at first as the model was trained.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.spacing = backend.spec.clip_spacing
         self._buffers: dict[str, ClipBuffer] = {}
 
     def push(self, person: str, stamp: int, features: Array) -> None:
         """Adds a frame's features, a row of `Prediction.features`, to the person's buffer."""
-        spec = self._backend.spec
-        buffer = self._buffers.setdefault(person, ClipBuffer(spec.clip_frames, spec.clip_spacing))
-        buffer.push(stamp, features)
+        if person not in self._buffers:
+            self._buffers[person] = ClipBuffer(self._backend.spec.clip_frames, self.spacing)
+        self._buffers[person].set_spacing(self.spacing)
+        self._buffers[person].push(stamp, features)
 
     def forget(self, person: str) -> None:
         """Gives up the person's buffer."""

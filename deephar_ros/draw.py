@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deephar_ros.geometry import Array
+from deephar_ros.people import Action
 from deephar_ros.skeleton import Layout
+
+if TYPE_CHECKING:
+    import av  # imported where used: what only draws can do without
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -27,6 +31,22 @@ MIDDLE: Colour = (240, 240, 240)
 def side_colour(joint: str) -> Colour:
     """Blue for the person's left, orange for the right, white for the middle."""
     return LEFT if joint.startswith("left_") else RIGHT if joint.startswith("right_") else MIDDLE
+
+
+def opacity(*confidence: float) -> float:
+    """How opaque to draw what rests on joints of these confidences: what is unsure is transparent, never invisible."""
+    mean = float(np.prod(np.clip(confidence, 0, 1))) ** (1 / len(confidence))
+    return min(max(1.5 * mean, 0.15), 1.0)
+
+
+def action_text(id: str, actions: Iterable[Action]) -> str:
+    """What the person `id` does, for people to read: "walk 0.83"; one such entry per label set."""
+    entries = []
+    for action in actions:
+        if action.id == id:
+            label = action.steady_label or action.labels[int(action.probabilities.argmax())]
+            entries.append(f"{label} {action.probabilities[action.labels.index(label)]:.2f}")
+    return ", ".join(entries)
 
 
 def draw_skeleton(picture: Pixels, layout: Layout, joints: Array, confidence: Array) -> None:
@@ -46,16 +66,29 @@ def draw_skeleton(picture: Pixels, layout: Layout, joints: Array, confidence: Ar
         limb = part.copy()
         cv2.line(limb, (x0, y0), (x1, y1), (0, 0, 0), thickness + 2, cv2.LINE_AA)
         cv2.line(limb, (x0, y0), (x1, y1), side_colour(layout.joints[b]), thickness, cv2.LINE_AA)
-        weight = float(np.clip(np.sqrt(max(confidence[a] * confidence[b], 0.0)) * 1.5, 0.15, 1.0))
+        weight = opacity(confidence[a], confidence[b])
         part[:] = cv2.addWeighted(limb, weight, part, 1 - weight, 0)
 
 
 def write_text(picture: Pixels, text: str, row: int = 0) -> None:
     """Writes a line of text at the top left, white on black outline."""
-    size = min(picture.shape[:2]) / 700 + 0.25
-    at = (8, round((row + 1) * 30 * size))
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
+    write_text_at(picture, text, 8, round((row + 1) * 30 * _text_size(picture)))
+
+
+def write_text_at(picture: Pixels, text: str, x: float, y: float) -> None:
+    """Writes a line of text, white on black outline, from (x, y), its bottom left, or from where all of it fits."""
+    size = _text_size(picture)
+    thickness = max(1, round(2 * size))
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thickness + 2)
+    rows, columns = picture.shape[:2]
+    edge = 2  # room for the outline
+    at = (max(min(round(x), columns - width), edge), max(min(round(y), rows - below), height + edge))
+    for colour, wide in (((0, 0, 0), thickness + 2), ((255, 255, 255), thickness)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, wide, cv2.LINE_AA)
+
+
+def _text_size(picture: Pixels) -> float:
+    return min(picture.shape[:2]) / 1200 + 0.2
 
 
 def contact_sheet(pictures: Sequence[Pixels], columns: int = 4, width: int = 320) -> Pixels:
@@ -81,6 +114,8 @@ class VideoWriter:
     TIME_BASE = Fraction(1, 1000)
 
     def __init__(self, path: Path) -> None:
+        import av
+
         self._container = av.open(str(path), "w")
         self._stream: av.VideoStream | None = None
         self._last = -1
@@ -101,6 +136,8 @@ class VideoWriter:
 
     def add(self, picture: Pixels, seconds: float) -> None:
         """Appends (H, W, 3) RGB shown from `seconds` on; later pictures are resized to the first one's size."""
+        import av
+
         if self._stream is None:
             self._stream = self._open(picture)
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")

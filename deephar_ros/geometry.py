@@ -12,8 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deephar_ros.skeleton import LIMB_LENGTHS, Layout
-
 Array = NDArray[np.floating]
 
 
@@ -25,6 +23,39 @@ class Box(NamedTuple):
     right: float
     bottom: float
     score: float = 1.0
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def moved(self, dx: float, dy: float) -> Box:
+        return self._replace(left=self.left + dx, top=self.top + dy, right=self.right + dx, bottom=self.bottom + dy)
+
+    def within(self, width: int, height: int) -> Box:
+        """The part that lies inside an image of this size."""
+        return self._replace(
+            left=min(max(self.left, 0.0), width),
+            top=min(max(self.top, 0.0), height),
+            right=min(max(self.right, 0.0), width),
+            bottom=min(max(self.bottom, 0.0), height),
+        )
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / (a.width * a.height + b.width * b.height - width * height)
 
 
 @dataclass(frozen=True)
@@ -82,27 +113,3 @@ def bounds(points: Array) -> tuple[float, float, float, float]:
         raise ValueError("no finite point")
     (x0, y0), (x1, y1) = finite.min(0), finite.max(0)
     return float(x0), float(y0), float(x1), float(y1)
-
-
-def metres_per_pixel(joints: Array, depth: Array, layout: Layout) -> float:
-    """Scale of a person in the image by the size of an average body (weak perspective).
-
-    Args:
-        joints: (J, 2) pixels.
-        depth: (J,) metres, any origin; NaN if unknown.
-        layout: order of the joints.
-
-    Returns:
-        Metres per pixel; NaN if no limb has a length in the image. With known depth: the scale that fits the lengths
-        of the limbs best. Without: limbs look shorter than they are, so the longest-looking fifth sets the scale.
-    """
-    pairs = [(layout.index(a), layout.index(b), length) for (a, b), length in LIMB_LENGTHS.items()]
-    first, second, length = (np.array(column) for column in zip(*pairs, strict=True))
-    seen = np.linalg.norm(joints[first] - joints[second], axis=-1)
-    if not np.isfinite(seen).all() or seen.max() <= 0:
-        return float("nan")
-    along = depth[first] - depth[second]
-    if np.isnan(along).any():
-        return float(1 / np.quantile(seen / length, 0.8))
-    across = np.sqrt(np.maximum(length**2 - along**2, 0))
-    return float((seen @ across) / (seen @ seen))

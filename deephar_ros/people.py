@@ -97,8 +97,10 @@ class Result:
     Attributes:
         people: as the network saw them; nothing smoothed.
         display: the same people, smoothed for human eyes.
+        restarted: time went backwards before this frame, and everybody was forgotten.
     """
 
     people: tuple[Person, ...] = ()
     display: tuple[Person, ...] = ()
     actions: tuple[Action, ...] = ()
+    restarted: bool = False

@@ -1,124 +1,164 @@
-"""From an image to people: window -> crop -> network -> joints in pixels and metres -> track -> clip -> actions.
+"""From images to people: windows -> crops -> network -> tracks -> joints in pixels and metres -> clips -> actions.
 
-Free of ROS: the node, offline commands, benchmarks and tests all use this one class.
+Free of ROS: the node, offline commands, benchmarks and tests all use this one class. The people of all cameras go
+through the network in one batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deephar_ros.backend.base import Backend
 from deephar_ros.clip import Streams
-from deephar_ros.geometry import Array, Window, metres_per_pixel
-from deephar_ros.skeleton import MESSAGE_LAYOUTS, Layout
-from deephar_ros.track import PoseFollower, State, TrackSettings
+from deephar_ros.geometry import Array, Box
+from deephar_ros.people import Action, Frame, Person, Result, State
+from deephar_ros.settings import PipelineSettings
+from deephar_ros.skeleton import MESSAGE_LAYOUTS
+from deephar_ros.track import Look
+from deephar_ros.view import View
 
 DEPTH_RANGE = 2.0
-"""Metres between z = 0 and z = 1 of the network; z = 0.5 is the depth of the root joint (paper section 4)."""
+"""Metres between z = 0 and z = 1 of the network (paper section 4)."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture.
+class Finder(Protocol):
+    """What finds people in whole frames."""
 
-    Attributes:
-        pixels: (H, W, C) uint8, any row stride.
-        rgb: which of the C channels are red, green and blue.
-        stamp: time at which it was taken, nanoseconds.
-    """
-
-    pixels: NDArray[np.uint8]
-    rgb: tuple[int, int, int] = (0, 1, 2)
-    stamp: int = 0
-
-
-@dataclass(frozen=True)
-class Person:
-    """One person in one frame; joints in the order of `layout`.
-
-    Attributes:
-        joints: (J, 2) pixels of the image.
-        position: (J, 3) metres relative to the pelvis, optical axes (x right, y down, z forward); NaN where unknown.
-        confidence: (J,) in [0, 1].
-        window: the part of the image in which the network looked.
-    """
-
-    id: str
-    state: State
-    layout: Layout
-    joints: Array
-    position: Array
-    confidence: Array
-    window: Window
-
-    @property
-    def score(self) -> float:
-        """Confidence in the whole person: mean over the joints."""
-        return float(self.confidence.mean())
-
-
-@dataclass(frozen=True)
-class Action:
-    """What one person did in one clip. `start` is the stamp of the clip's first frame, ns; probabilities sum to 1."""
-
-    id: str
-    start: int
-    frames: int
-    labels: tuple[str, ...]
-    probabilities: Array
-
-
-@dataclass(frozen=True)
-class Result:
-    """All that was found in one frame."""
-
-    people: tuple[Person, ...]
-    actions: tuple[Action, ...]
+    def detect(self, frames: Sequence[Frame]) -> list[list[Box]]:
+        """Per frame the boxes of the people in it, pixels."""
+        ...
 
 
 class Pipeline:
-    """Follows a person through the frames that it is given, in the order of their stamps."""
+    """Follows the people of one or more cameras through the frames that it is given.
 
-    def __init__(self, backend: Backend, settings: TrackSettings) -> None:
+    Attributes:
+        seconds: how long each stage took in the last call of `process`.
+    """
+
+    def __init__(self, backend: Backend, settings: PipelineSettings, finder: Finder | None = None) -> None:
         self.backend = backend
+        self.settings = settings
+        self.seconds: dict[str, float] = {}
         spec = backend.spec
         self.layout = MESSAGE_LAYOUTS[spec.layout.name]
         self._order = spec.layout.indices_of(self.layout)
-        self._follower = PoseFollower(settings)
+        self._finder = finder
         self._streams = Streams(backend)
+        self._views: dict[str, View] = {}
+        self._found: dict[str, int] = {}  # per camera: stamp of the frame last shown to the finder, ns
 
     def __call__(self, frame: Frame) -> Result:
-        """Processes one frame."""
-        height, width = frame.pixels.shape[:2]
-        window = self._follower.window(width, height)
-        crop = window.cut(frame.pixels, self.backend.spec.input_size)[..., frame.rgb]
-        poses, features = self.backend.predict(crop[None])
-        pose = poses[0, self._order]
-        joints, confidence = window.to_image(pose[:, :2]), pose[:, -1]
-        state = self._follower.update(window, joints, confidence, frame.stamp)
-        if state is None:
-            return Result((), ())
-        person = Person(self._follower.id, state, self.layout, joints, self._position(joints, pose), confidence, window)
-        return Result((person,), self._act(person, frame.stamp, features[0]))
+        """Processes one frame of the only camera."""
+        return self.process({"": frame})[""]
 
-    def _position(self, joints: Array, pose: Array) -> Array:
-        trained = self.backend.spec.depth_trained and pose.shape[-1] == 4
-        z = DEPTH_RANGE * (pose[:, 2] - 0.5) if trained else np.full(len(joints), np.nan, joints.dtype)
-        root = self.layout.index("pelvis")
-        scale = metres_per_pixel(joints, z, self.layout)
-        return np.column_stack([(joints - joints[root]) * scale, z - z[root]])
+    def process(self, frames: Mapping[str, Frame]) -> dict[str, Result]:
+        """Processes one frame of each of the cameras named."""
+        self.seconds = {}
+        restarted = {camera: self._restart(camera) for camera in frames if self._went_back(camera, frames[camera])}
+        with self._timed("find"):
+            looks = self._looks(frames)
+        with self._timed("crop"):
+            size = self.backend.spec.input_size
+            crops = [self._views[name].crop(frames[name], look, size) for name in frames for look in looks[name]]
+        with self._timed("network"):
+            poses, features = self._predict(crops)
+        people, row = {name: list(restarted.get(name, ())) for name in frames}, 0
+        with self._timed("track"):
+            for name, frame in frames.items():
+                rows = slice(row, row + len(looks[name]))
+                people[name] += self._follow(name, frame, looks[name], poses[rows], features[rows])
+                row = rows.stop
+        with self._timed("actions"):
+            actions = self._act(people)
+        return {
+            name: self._views[name].result(tuple(people[name]), actions[name], frame.stamp, name in restarted)
+            for name, frame in frames.items()
+        }
 
-    def _act(self, person: Person, stamp: int, features: Array) -> tuple[Action, ...]:
-        if person.state is State.LOST:
+    def reset(self) -> dict[str, tuple[Person, ...]]:
+        """Forgets everybody; per camera those who were followed, as LOST."""
+        return {name: self._restart(name) for name in self._views}
+
+    def _went_back(self, name: str, frame: Frame) -> bool:
+        if name not in self._views:
+            depth_range = DEPTH_RANGE if self.backend.spec.depth_trained else float("nan")
+            self._views[name] = View(name, self.settings, self.layout, depth_range)
+        self._views[name].use(self.settings)
+        return self._views[name].went_back(frame.stamp)
+
+    def _restart(self, name: str) -> tuple[Person, ...]:
+        self._found.pop(name, None)
+        lost = self._views[name].reset()
+        for person in lost:
             self._streams.forget(person.id)
-            return ()
-        self._streams.push(person.id, stamp, features)
+        return lost
+
+    def _looks(self, frames: Mapping[str, Frame]) -> dict[str, list[Look]]:
+        source = self.settings.box_source
+        found = self._find(frames) if source == "localizer" else {}
+        looks = {}
+        for name, frame in frames.items():
+            tracker, (height, width) = self._views[name].tracker, frame.pixels.shape[:2]
+            if source == "full_image":
+                looks[name] = tracker.look_at_whole(width, height)
+                continue
+            boxes = {"auto": None, "detections": frame.boxes or (), "localizer": found.get(name, ())}[source]
+            looks[name] = tracker.looks(width, height, frame.stamp, boxes)
+        return looks
+
+    def _find(self, frames: Mapping[str, Frame]) -> dict[str, list[Box]]:
+        """Boxes of the frames whose turn it is; in the others, people are followed by their poses."""
+        if self._finder is None:
+            raise ValueError("box_source 'localizer' needs a localizer")
+        period = self.settings.track.search_period * 1e9
+        due = {
+            name: frame
+            for name, frame in frames.items()
+            if name not in self._found or frame.stamp - self._found[name] >= period
+        }
+        if not due:
+            return {}
+        self._found.update({name: frame.stamp for name, frame in due.items()})
+        return dict(zip(due, self._finder.detect(list(due.values())), strict=True))
+
+    def _predict(self, crops: Sequence[NDArray[np.uint8]]) -> tuple[Array, Array]:
+        if not crops:
+            return np.zeros((0, len(self.layout), 3), np.float32), np.zeros((0, 0), np.float32)
+        poses, features = self.backend.predict(np.stack(crops))
+        return poses[:, self._order], features
+
+    def _follow(self, name: str, frame: Frame, looks: list[Look], poses: Array, features: Array) -> list[Person]:
+        seen, lost = self._views[name].update(frame, looks, poses)
+        self._streams.spacing = self.settings.clip_spacing or self.backend.spec.clip_spacing
+        for person, row in seen:
+            self._streams.push(person.id, frame.stamp, features[row])
+        for person in lost:
+            self._streams.forget(person.id)
+        return [person for person, _ in seen] + lost
+
+    def _act(self, people: Mapping[str, list[Person]]) -> dict[str, tuple[Action, ...]]:
         spec = self.backend.spec
-        return tuple(
-            Action(who, clip.start, spec.clip_frames, labels, probabilities)
-            for who, clip in self._streams.classify([person.id]).items()
-            for labels, probabilities in zip(spec.labels, clip.probabilities, strict=True)
-        )
+        present = [person.id for seen in people.values() for person in seen if person.state is not State.LOST]
+        clips = self._streams.classify(present)
+        return {
+            name: tuple(
+                Action(person.id, clips[person.id].start, spec.clip_frames, labels, probabilities)
+                for person in seen
+                if person.id in clips
+                for labels, probabilities in zip(spec.labels, clips[person.id].probabilities, strict=False)
+            )
+            for name, seen in people.items()
+        }
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start

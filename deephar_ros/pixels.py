@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,33 +27,63 @@ ENCODINGS = {
     "rgba8": Encoding(4, (0, 1, 2)),
     "bgra8": Encoding(4, (2, 1, 0)),
     "mono8": Encoding(1, (0, 0, 0)),
+    "mono16": Encoding(2, (1, 1, 1)),  # of 16 bits the upper 8
 }
+MONO16_BIG_ENDIAN = Encoding(2, (0, 0, 0))
+MAX_PIXELS = 1 << 26
+"""Pixels above which a compressed picture is refused before it is decoded: a few bytes may stand for gigabytes."""
+BGR = (2, 1, 0)
+"""Which channels of OpenCV's pictures are red, green and blue."""
 
 
 class ImageError(ValueError):
     """An image that cannot be used; the message says which value of it is wrong."""
 
 
-def view_pixels(data: object, encoding: str, width: int, height: int, step: int) -> NDArray[np.uint8]:
-    """(height, width, channels) view of a row-padded buffer of bytes.
+def encoding(name: str, big_endian: bool) -> Encoding | None:
+    """How pixels of this sensor_msgs encoding lie in memory; None if it is not one that is read without conversion."""
+    return MONO16_BIG_ENDIAN if name == "mono16" and big_endian else ENCODINGS.get(name)
+
+
+def view_pixels(data: object, width: int, height: int, step: int, bytes_per_pixel: int) -> NDArray[np.uint8]:
+    """(height, width, bytes_per_pixel) view of a row-padded buffer of bytes.
 
     Args:
         data: any buffer of bytes, `step` bytes a row.
-        encoding: a key of ENCODINGS.
 
     Raises:
         ImageError: the numbers contradict each other or describe no pixel.
     """
-    channels = ENCODINGS[encoding].channels
-    row = width * channels
+    row = width * bytes_per_pixel
     if width == 0 or height == 0:
         raise ImageError(f"size {width}x{height} holds no pixel")
     if step < row:
-        raise ImageError(f"step {step} is shorter than a row of {width} {encoding} pixels ({row} bytes)")
+        raise ImageError(
+            f"step {step} is shorter than a row of {width} pixels of {bytes_per_pixel} bytes ({row} bytes)"
+        )
     flat = np.frombuffer(data, np.uint8)  # type: ignore[call-overload]
     if len(flat) != step * height:
         raise ImageError(f"data has {len(flat)} bytes, step {step} x height {height} asks for {step * height}")
-    return flat.reshape(height, step)[:, :row].reshape(height, width, channels)
+    return flat.reshape(height, step)[:, :row].reshape(height, width, bytes_per_pixel)
+
+
+def decode_picture(data: bytes) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels of a JPEG or PNG file, channels in OpenCV's order (`BGR`).
+
+    Raises:
+        ImageError: it is neither, is broken, or has more than MAX_PIXELS.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:  # reads the header alone
+            width, height = header.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"compressed data of {len(data)} bytes is neither JPEG nor PNG ({error})") from error
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"compressed picture of {width}x{height} has more than {MAX_PIXELS} pixels")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise ImageError(f"compressed picture of {width}x{height} is broken: {len(data)} bytes cannot be decoded")
+    return pixels
 
 
 def normalise(crops: Tensor) -> Tensor:

@@ -27,6 +27,11 @@ def default_checkpoint() -> Path:
     return share_folder() / "models" / "default"
 
 
+def default_localizer() -> Path:
+    """The localizer folder that comes with the package."""
+    return share_folder() / "models" / "localizer"
+
+
 def demo_clip() -> Path:
     """The video that comes with the package."""
     return share_folder() / "resource" / "demo.mp4"

@@ -124,11 +124,12 @@ def _message_pixels(msg: object, where: str) -> Pixels:
     encoding = fields["encoding"]
     if encoding not in ENCODINGS:
         raise SourceError(f"{where}: encoding {encoding} is not one of {', '.join(ENCODINGS)}")
+    channels, rgb = ENCODINGS[encoding]
     try:
-        pixels = view_pixels(fields["data"], encoding, fields["width"], fields["height"], fields["step"])
+        pixels = view_pixels(fields["data"], fields["width"], fields["height"], fields["step"], channels)
     except ImageError as error:
         raise SourceError(f"{where}: {error}") from error
-    return np.ascontiguousarray(pixels[..., ENCODINGS[encoding].rgb])
+    return np.ascontiguousarray(pixels[..., rgb])
 
 
 def read_picture(path: Path) -> Pixels:

@@ -27,6 +27,7 @@ def generate_launch_description() -> LaunchDescription:
                 package="deephar_ros",
                 executable="video_publisher",
                 name="video_publisher",
+                namespace=LaunchConfiguration("namespace"),
                 parameters=[
                     {
                         # A camera may be called "0": without the type, launch would pass a number.

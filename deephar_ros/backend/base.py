@@ -29,6 +29,21 @@ class Backend(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", "cuda:0"."""
+        ...
+
+    def set_cut(self, pyramids: int) -> None:
+        """Ends the network after that many of its `spec.network.num_pyramids` pyramids, from the next call on.
+
+        Feature rows get as long as the action blocks that remain need; they are the beginning of the whole rows.
+
+        Raises:
+            ValueError: the network has not as many.
+        """
+        ...
+
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:
         """Runs the single-frame path on (N, S, S, 3) RGB crops, S = spec.input_size."""
         ...

@@ -12,6 +12,7 @@ from deephar_ros.backend.base import Prediction
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint
 from deephar_ros.geometry import Array
 from deephar_ros.model.features import pack, section_sizes, unpack
+from deephar_ros.model.spnet import SPNet
 from deephar_ros.pixels import normalise
 
 
@@ -28,12 +29,24 @@ class TorchBackend:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        self.device = _device(device)
+        where = _device(device)
         net, self.spec = load_checkpoint(folder)
-        self._net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = str(where)
+        self._whole: SPNet = net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._net = self._whole
         self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
 
     spec: ModelSpec
+    device: str
+
+    def set_cut(self, pyramids: int) -> None:
+        """See `Backend.set_cut`. The weights are shared with the whole network."""
+        stages = [stage for stage in self._whole.config.stages if stage.pyramid == pyramids]
+        if not stages:
+            whole = self._whole.config.num_pyramids
+            raise ValueError(f"cut {pyramids}: the model {self.spec.name} has {whole} pyramids")
+        last = stages[-1]
+        self._net = self._whole if last.is_last else self._whole.cut(last.pyramid, last.level)
 
     @torch.inference_mode()
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:
@@ -46,9 +59,9 @@ class TorchBackend:
     @torch.inference_mode()
     def classify(self, clips: Array) -> list[Array]:
         """See `Backend.classify`; an empty list from a network without action blocks."""
-        if not section_sizes(self.spec.network):
+        if not section_sizes(self._net.config):
             return []
-        features = unpack(torch.from_numpy(clips).to(self.device), self.spec.network)
+        features = unpack(torch.from_numpy(clips).to(self.device), self._net.config)
         return [probabilities.cpu().numpy() for probabilities in self._net.clip_actions(features)[-1]]
 
 

@@ -192,10 +192,10 @@ class SPNet(nn.Module):
         return outputs
 
     def cut(self, pyramid: int, level: int) -> SPNet:
-        """A network that ends with the prediction block (pyramid, level); what it keeps has the same weights."""
-        smaller = SPNet(replace(self.config, cut=(pyramid, level)))
-        kept = smaller.state_dict()
-        smaller.load_state_dict({name: value for name, value in self.state_dict().items() if name in kept})
+        """A network that ends with the prediction block (pyramid, level); it shares the weights that it keeps."""
+        with torch.device("meta"):  # no memory, no initialisation
+            smaller = SPNet(replace(self.config, cut=(pyramid, level)))
+        smaller.load_state_dict(self.state_dict(), strict=False, assign=True)  # what is cut off has no place
         return smaller.train(self.training)
 
 

@@ -22,7 +22,7 @@ from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from deephar_ros.node.images import to_frame
 from deephar_ros.node.parameters import ObserverParameters, ParameterError, declare
 from deephar_ros.node.stamps import to_nanoseconds
-from deephar_ros.pipeline import Frame
+from deephar_ros.people import Frame
 from deephar_ros.skeleton import MESSAGE_LAYOUTS
 from deephar_ros.sources import Pixels
 

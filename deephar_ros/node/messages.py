@@ -7,10 +7,10 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
-from deephar_ros.geometry import Window
+from deephar_ros.geometry import Box
 from deephar_ros.msg import ActionProbs, ActionScore, Keypoint3D, Skeleton3D
 from deephar_ros.node.stamps import to_stamp
-from deephar_ros.pipeline import Action, Person
+from deephar_ros.people import Action, Person
 
 DIGITS = 4
 """Decimals of float64 fields: enough for tenths of millimetres and pixels, and readable in `ros2 topic echo`."""
@@ -26,9 +26,9 @@ def skeleton(person: Person, header: Header, width: int, height: int) -> Skeleto
         id=person.id,
         state=int(person.state),
         layout=person.layout.name,
-        depth_source=Skeleton3D.DEPTH_RELATIVE,
+        depth_source=int(person.depth_source),
         confidence=round(person.score, DIGITS),
-        roi=region(person.window, width, height),
+        roi=region(person.box, width, height),
         keypoints=[
             Keypoint3D(name=name, position=Point(x=x, y=y, z=z), u=u, v=v, confidence=c)
             for name, (x, y, z, u, v, c) in zip(person.layout.joints, points.tolist(), strict=True)
@@ -36,12 +36,9 @@ def skeleton(person: Person, header: Header, width: int, height: int) -> Skeleto
     )
 
 
-def region(window: Window, width: int, height: int) -> RegionOfInterest:
-    """The part of the window that lies inside the image."""
-    left, top = min(max(window.left, 0), width), min(max(window.top, 0), height)
-    right, bottom = (
-        min(max(edge + window.size, 0), limit) for edge, limit in ((window.left, width), (window.top, height))
-    )
+def region(box: Box, width: int, height: int) -> RegionOfInterest:
+    """The part of the box that lies inside the image, in whole pixels."""
+    left, top, right, bottom = (round(edge) for edge in box.within(width, height)[:4])
     return RegionOfInterest(x_offset=left, y_offset=top, width=right - left, height=bottom - top)
 
 

@@ -1,147 +1,171 @@
-"""The perception node: `image` in; `skeleton`, `skeletons` and `action_probs` out."""
+"""The perception node: images in; skeletons, actions and what shows them out. A managed (lifecycle) node.
+
+configure: parameters checked, model loaded and warmed up; activate: subscribed and publishing; deactivate: neither;
+cleanup: memory given back. With `autostart` it configures and activates itself.
+"""
 
 from __future__ import annotations
 
-import math
+import ctypes
+import gc
 import signal
 import sys
-import threading
 import time
-from pathlib import Path
 
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import Image
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool, Trigger
 
-from deephar_ros.backend.torch_backend import TorchBackend
-from deephar_ros.checkpoint import CheckpointError
-from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
-from deephar_ros.node import messages
-from deephar_ros.node.images import to_frame
-from deephar_ros.node.mailbox import Mailbox
-from deephar_ros.node.parameters import ParameterError, PerceptionParameters, declare
-from deephar_ros.pipeline import Pipeline
-from deephar_ros.pixels import ImageError
-from deephar_ros.share import default_checkpoint
-from deephar_ros.track import TrackSettings
+from deephar_ros.node.parameters import ParameterError, PerceptionParameters, changed, declare, unknown
+from deephar_ros.node.perception import Perception
+from deephar_ros.node.reporter import Reporter
+from deephar_ros.statistics import Complaints, resident_megabytes
 
-LATEST = QoSProfile(depth=1, history=qos_profile_sensor_data.history, reliability=qos_profile_sensor_data.reliability)
-"""Sensor data QoS, but with one place in the queue: an old image is worth nothing."""
 COMPLAINT_PERIOD = 10.0
-"""Seconds for which the same complaint about an image is not repeated in the log."""
+"""Seconds for which the same complaint is not repeated in the log."""
 
 
-class PerceptionNode(Node):
-    """Callbacks put images into a one-slot mailbox; a worker thread takes the newest, runs the pipeline, publishes.
+class PerceptionNode(LifecycleNode):
+    """Life cycle, parameters and services; the work is done in `Perception`.
 
     Raises:
-        ParameterError, CheckpointError, ValueError: the node cannot start; the message says why.
+        ParameterError: a parameter given at start cannot be used.
     """
 
     def __init__(self) -> None:
         super().__init__("perception_node")
         self.settings = declare(self, PerceptionParameters)
-        self._pipeline = self._load()
-        self._skeleton = self.create_publisher(Skeleton3D, "skeleton", 10)
-        self._skeletons = self.create_publisher(Skeleton3DArray, "skeletons", 10)
-        self._actions = self.create_publisher(ActionProbs, "action_probs", 10)
-        self._mailbox: Mailbox[Image] = Mailbox()
-        self._received = self._processed = self._bad = 0
-        self._complaints: dict[str, float] = {}
-        self._worker = threading.Thread(target=self._work, name="pipeline", daemon=True)
-        self._worker.start()
-        self._subscription = self.create_subscription(Image, "image", self._on_image, LATEST)
-        self._status_timer = self.create_timer(self.settings.status_period, self._report)
-        self._last = (time.monotonic(), 0, 0)
-        self.get_logger().info(f"ready, waiting for images on {self._subscription.topic_name}")
+        self.perception: Perception | None = None
+        self.failure = ""
+        self._complaints = Complaints(COMPLAINT_PERIOD)
+        for name, suggestion in unknown(self, PerceptionParameters).items():
+            self.get_logger().warning(f"parameter {name} is unknown and has no effect{suggestion}")
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self._reporter = Reporter(self)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # reports come also when /clock does not
+        self.create_timer(1.0, self._reporter.publish, clock=steady)
+        self.create_timer(self.settings.status_period, self._reporter.log, clock=steady)
 
-    def _load(self) -> Pipeline:
-        folder = Path(self.settings.checkpoint or default_checkpoint())
-        started = time.monotonic()
-        backend = TorchBackend(folder, self.settings.device)
-        spec = backend.spec
-        self.get_logger().info(
-            f"model {spec.name} from {folder} on {backend.device}, loaded in {time.monotonic() - started:.1f} s"
-        )
-        for what, trained in (("depth", spec.depth_trained), ("action", spec.action_trained)):
-            if not trained:
-                self.get_logger().warning(
-                    f"the {what} outputs of model {spec.name} are untrained, see its MODEL_CARD.md"
-                )
-        return Pipeline(
-            backend, TrackSettings(self.settings.min_confidence, self.settings.margin, self.settings.patience)
-        )
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            self.perception = Perception(self, self.settings, self.complain)
+        except (ValueError, OSError) as error:  # all our own errors are ValueErrors
+            self.failure = str(error)
+            self.get_logger().error(f"cannot be configured: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f"configured, {resident_megabytes():.0f} MB resident")
+        return TransitionCallbackReturn.SUCCESS
 
-    def _on_image(self, msg: Image) -> None:
-        self._received += 1
-        self._mailbox.put(msg)
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = super().on_activate(state)  # the publishers
+        if result == TransitionCallbackReturn.SUCCESS and self.perception is not None:
+            self.perception.start()
+            topics = ", ".join(camera.topic for camera in self.perception.inputs.values())
+            self.get_logger().info(f"ready, waiting for images on {topics}")
+        return result
 
-    def _work(self) -> None:
-        while (msg := self._mailbox.take()) is not None:
-            try:
-                self._process(msg)
-                self._processed += 1
-            except ImageError as error:
-                self._drop(f"image dropped: {error}")
-            except Exception as error:  # whatever one frame does, the next one gets its chance
-                if not self.context.ok():  # the publishers are gone before the worker is
-                    return
-                self._drop(f"frame dropped, {type(error).__name__}: {error}")
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self.perception is not None:
+            self.perception.stop()
+        return super().on_deactivate(state)
 
-    def _drop(self, why: str) -> None:
-        """Counts a bad frame, and says so if the same was not said in the last `COMPLAINT_PERIOD` seconds."""
-        self._bad += 1
-        now = time.monotonic()
-        if now - self._complaints.get(why, -math.inf) >= COMPLAINT_PERIOD:
-            self.get_logger().warning(why)
-            self._complaints = {text: said for text, said in self._complaints.items() if now - said < COMPLAINT_PERIOD}
-            self._complaints[why] = now
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
 
-    def _process(self, msg: Image) -> None:
-        result = self._pipeline(to_frame(msg))
-        skeletons = [messages.skeleton(person, msg.header, msg.width, msg.height) for person in result.people]
-        for skeleton in skeletons:
-            self._skeleton.publish(skeleton)
-        self._skeletons.publish(Skeleton3DArray(header=msg.header, skeletons=skeletons))
-        for action in result.actions:
-            self._actions.publish(messages.action_probs(action, msg.header))
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
 
-    def _report(self) -> None:
-        now, received, processed = time.monotonic(), self._received, self._processed
-        then, received_then, processed_then = self._last
-        self._last = (now, received, processed)
-        totals = f"since start {received} in, {self._mailbox.dropped} replaced by newer ones, {self._bad} bad"
-        if received == received_then:
-            publishers = self.count_publishers(self._subscription.topic_name)
-            why = "nobody publishes there" if not publishers else f"{publishers} publisher(s), but no image arrives"
-            self.get_logger().warning(
-                f"no image on {self._subscription.topic_name} for {now - then:.0f} s: {why}; {totals}"
-            )
-            return
-        rates = [
-            (count - before) / (now - then)
-            for count, before in ((received, received_then), (processed, processed_then))
-        ]
-        self.get_logger().info(f"{rates[0]:.1f} images/s in, {rates[1]:.1f}/s processed; {totals}")
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def complain(self, text: str) -> None:
+        """A warning, unless the same was said a short time ago. Any thread may call it."""
+        if self._complaints.is_new(text, time.monotonic()):
+            self.get_logger().warning(text)
 
     def close(self) -> None:
-        """Ends the worker."""
-        self._mailbox.close()
-        self._worker.join(timeout=2.0)
+        """Stops working; for the end of the process."""
+        if self.perception is not None:
+            self.perception.stop()
+
+    def _free(self) -> None:
+        if self.perception is None:
+            return
+        before = resident_megabytes()
+        self.perception.stop()
+        self.perception.close()
+        self.perception = None
+        gc.collect()
+        _return_memory()
+        self.get_logger().info(f"cleaned up, {before:.0f} -> {resident_megabytes():.0f} MB resident")
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            settings = changed(self.settings, parameters, configured=self.perception is not None)
+            if self.perception is not None:
+                self.perception.check(settings)
+                self.perception.use(settings)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.settings = settings
+        return SetParametersResult(successful=True)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success = self.perception is not None
+        response.message = "" if response.success else "the node is not configured"
+        if self.perception is not None:
+            self.perception.enabled = request.data
+            response.message = "images are processed" if request.data else "images are left out"
+        return response
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self.perception is not None and self.perception.worker is not None
+        response.message = "people and clips start afresh" if response.success else "the node is not active"
+        if self.perception is not None and self.perception.worker is not None:
+            self.perception.worker.reset()
+        return response
+
+
+def _return_memory() -> None:
+    """What was freed goes back to the system; glibc alone knows how."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def bring_up(node: PerceptionNode) -> bool:
+    """Configures and activates; whether that worked."""
+    wanted = TransitionCallbackReturn.SUCCESS
+    return node.trigger_configure() == wanted and node.trigger_activate() == wanted
 
 
 def main() -> int:
     rclpy.init()
     try:
         node = PerceptionNode()
-    except (ParameterError, CheckpointError, ValueError) as error:
+    except ParameterError as error:
         print(f"perception_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
+    status = 0
     try:
-        rclpy.spin(node)
+        if node.settings.autostart and not bring_up(node):
+            print(f"perception_node: {node.failure}", file=sys.stderr)
+            status = 1
+        else:
+            rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
@@ -150,7 +174,7 @@ def main() -> int:
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def camera_info(width: int, height: int, horizontal_fov: float) -> CameraInfo:
     """Pinhole camera without distortion; field of view in degrees, 0 = uncalibrated (all-zero K, as REP-104 says)."""
     info = CameraInfo(width=width, height=height)
     if horizontal_fov > 0:
-        f, cx, cy = width / 2 / math.tan(math.radians(horizontal_fov) / 2), width / 2, height / 2
+        f = width / 2 / math.tan(math.radians(horizontal_fov) / 2)
+        cx, cy = (width - 1) / 2, (height - 1) / 2  # ROS counts from the centre of the first pixel
         info.distortion_model, info.d = "plumb_bob", [0.0] * 5
         info.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
         info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]

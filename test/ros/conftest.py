@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import interfaces_fixture
 import pytest
 import rclpy
 from rclpy.node import Node
@@ -24,16 +25,25 @@ def domain() -> int:
     return number
 
 
+@pytest.fixture(scope="session")
+def interfaces() -> dict[str, str]:
+    """Environment of processes that shall have vision_msgs, tf2_msgs and hri_msgs; the test has them from here on."""
+    return interfaces_fixture.provide()
+
+
 class Process:
     """A node process whose output goes to a file that the test can read while it runs."""
 
-    def __init__(self, program: str, log: Path, *parameters: str) -> None:
+    def __init__(self, program: str, log: Path, *parameters: str, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
         run = [program] if program.endswith(".py") else ["-m", program]
         arguments = [part for parameter in parameters for part in ("-p", parameter)]
         with log.open("w") as out:
             self.popen = subprocess.Popen(
-                [sys.executable, *run, "--ros-args", *arguments], stdout=out, stderr=subprocess.STDOUT
+                [sys.executable, *run, "--ros-args", *arguments],
+                env=os.environ | (environment or {}),
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
 
     @property
@@ -63,8 +73,9 @@ def wait(condition: Callable[[], object], seconds: float = 30.0) -> bool:
 def _starter(folder: Path) -> Iterator[Callable[..., Process]]:
     processes: list[Process] = []
 
-    def start_one(program: str, *parameters: str) -> Process:
-        processes.append(Process(program, folder / f"process{len(processes)}.log", *parameters))
+    def start_one(program: str, *parameters: str, environment: Mapping[str, str] | None = None) -> Process:
+        log = folder / f"process{len(processes)}.log"
+        processes.append(Process(program, log, *parameters, environment=environment))
         return processes[-1]
 
     yield start_one

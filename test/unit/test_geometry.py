@@ -1,12 +1,11 @@
-"""Windows, crops and the size of people."""
+"""Windows and crops."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from deephar_ros.geometry import Window, bounds, metres_per_pixel
-from deephar_ros.skeleton import H36M17, LIMB_LENGTHS
+from deephar_ros.geometry import Window, bounds
 
 
 def test_window_maps_are_inverse(rng: np.random.Generator) -> None:
@@ -51,29 +50,3 @@ def test_bounds_ignore_unknown_points() -> None:
     assert bounds(np.array([[1.0, 2.0], [np.nan, 9.0], [3.0, 0.0]])) == (1.0, 0.0, 3.0, 2.0)
     with pytest.raises(ValueError, match="no finite"):
         bounds(np.full((3, 2), np.nan))
-
-
-def average_person() -> np.ndarray:
-    """(17, 3) metres of a person with average limbs, arms and legs bent in depth."""
-    rng = np.random.default_rng(3)
-    position = rng.normal(size=(17, 3))
-    for _ in range(2000):  # pull every limb to its length
-        for (a, b), length in LIMB_LENGTHS.items():
-            i, j = H36M17.index(a), H36M17.index(b)
-            step = position[j] - position[i]
-            error = step * (1 - length / np.linalg.norm(step)) / 2
-            position[i] += error
-            position[j] -= error
-    return position
-
-
-def test_scale_of_a_person_of_known_size() -> None:
-    person = average_person()
-    assert metres_per_pixel(person[:, :2] / 0.004, person[:, 2], H36M17) == pytest.approx(0.004, rel=1e-3)
-
-
-def test_scale_without_depth_is_set_by_the_limbs_seen_in_full() -> None:
-    person = average_person()
-    scale = metres_per_pixel(person[:, :2] / 0.004, np.full(17, np.nan), H36M17)
-    assert 0.004 < scale < 0.006  # limbs are foreshortened, so the person seems smaller than it is
-    assert np.isnan(metres_per_pixel(np.zeros((17, 2)), np.full(17, np.nan), H36M17))

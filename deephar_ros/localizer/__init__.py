@@ -1,0 +1,1 @@
+"""Finds people in whole frames: boxes for the pose network to look into."""

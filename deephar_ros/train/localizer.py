@@ -1,0 +1,158 @@
+"""Training of the localizer on scenes made on the fly; it can be stopped and resumed anywhere."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from deephar_ros.data.composites import SceneConfig, random_scene
+from deephar_ros.data.cutouts import Sources
+from deephar_ros.geometry import Array
+from deephar_ros.localizer.checkpoint import LocalizerSpec, save_localizer
+from deephar_ros.localizer.decode import encode
+from deephar_ros.localizer.network import STRIDE, LocalizerNet
+from deephar_ros.pixels import normalise
+from deephar_ros.train.localizer_loss import heat_loss, side_loss
+
+
+@dataclass(frozen=True)
+class LocalizerTrainConfig:
+    """How to train: AdamW, a linear warm-up and a cosine to zero over `images` scenes."""
+
+    images: int = 200_000
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    warm_up: int = 5_000  # images
+    average: float = 0.998  # decay of the running average of the weights, which is what is saved
+    side_weight: float = 2.0
+    bfloat16: bool = True
+    seed: int = 0
+    save_every: int = 10_000  # images
+    scenes: SceneConfig = field(default_factory=SceneConfig)
+
+
+class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
+    """Item k is scene k of the seed: picture (3, S, S) uint8, heat, sides and weight of its cells."""
+
+    def __init__(self, sources: Sources, cfg: SceneConfig, seed: int, first: int, last: int) -> None:
+        self.sources, self.cfg, self.seed, self.first, self.last = sources, cfg, seed, first, last
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        cv2.setNumThreads(1)
+        scene = random_scene(self.sources, self.cfg, np.random.default_rng((self.seed, self.first + k)))
+        cells = self.cfg.size // STRIDE
+        heat, sides = encode(scene.boxes, cells, cells)
+        weight = cv2.resize(scene.weight, (cells, cells), interpolation=cv2.INTER_AREA)
+        picture = torch.from_numpy(scene.pixels).permute(2, 0, 1)
+        return picture, torch.from_numpy(heat), torch.from_numpy(sides), torch.from_numpy(weight)
+
+
+def learning_rate(cfg: LocalizerTrainConfig, seen: int) -> float:
+    """Rate after `seen` images."""
+    if seen < cfg.warm_up:
+        return cfg.learning_rate * (seen + 1) / cfg.warm_up
+    return cfg.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, seen / cfg.images)))
+
+
+class LocalizerTrainer:
+    """Trains `net` and leaves the localizer folder, `log.jsonl` and the state to resume from in `out`."""
+
+    def __init__(
+        self, net: LocalizerNet, spec: LocalizerSpec, cfg: LocalizerTrainConfig, out: Path, device: str = "cpu"
+    ) -> None:
+        self.spec, self.cfg, self.out, self.device = spec, cfg, out, torch.device(device)
+        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(cfg.average), use_buffers=True)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
+        self.seen = 0
+
+    def fit(self, sources: Sources, workers: int) -> None:
+        """Trains from `seen` up to `cfg.images` images, saving every `cfg.save_every`."""
+        cfg = self.cfg
+        dataset = SceneDataset(sources, cfg.scenes, cfg.seed, self.seen, cfg.images)
+        batches = DataLoader(dataset, cfg.batch, num_workers=workers, drop_last=True)
+        recent: list[tuple[float, float]] = []
+        started, first = time.monotonic(), self.seen
+        with tqdm(total=cfg.images, initial=self.seen, unit="img", smoothing=0.05, mininterval=10) as bar:
+            for batch in batches:
+                recent.append(self.step(*(part.to(self.device) for part in batch)))
+                bar.update(cfg.batch)
+                if self.seen // cfg.save_every > (self.seen - cfg.batch) // cfg.save_every:
+                    self.save(np.mean(recent, 0), (self.seen - first) / (time.monotonic() - started))
+                    recent.clear()
+        if recent:
+            self.save(np.mean(recent, 0), (self.seen - first) / (time.monotonic() - started))
+
+    def step(self, pictures: Tensor, heat: Tensor, sides: Tensor, weight: Tensor) -> tuple[float, float]:
+        """One update; returns the losses of heat map and sides. FloatingPointError if they are not finite."""
+        self.net.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.cfg, self.seen)
+        images = normalise(pictures).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cfg.bfloat16):
+            logits, log_sides = self.net(images)
+        first = heat_loss(logits.float(), heat, weight)
+        second = side_loss(log_sides.float(), sides, heat)
+        loss = first + self.cfg.side_weight * second
+        if not loss.isfinite():
+            raise FloatingPointError(f"the loss is {loss.item()} after {self.seen} images of seed {self.cfg.seed}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.net)
+        self.seen += len(pictures)
+        return float(first.detach()), float(second.detach())
+
+    def save(self, losses: Array, rate: float) -> None:
+        """Localizer folder of the averaged weights, a line in the log, and the state to resume from."""
+        line = {
+            "images": self.seen,
+            "heat_loss": round(float(losses[0]), 4),
+            "side_loss": round(float(losses[1]), 4),
+            "learning_rate": round(learning_rate(self.cfg, self.seen), 6),
+            "images_per_second": round(rate, 1),
+        }
+        with (self.out / "log.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        tqdm.write(json.dumps(line))
+        save_localizer(self.out, cast(LocalizerNet, self.averaged.module), self.spec)
+        state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        state |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        state["seen"] = torch.tensor(self.seen)
+        partial = self.out / "state.safetensors.partial"
+        save_file({k: v.contiguous().clone() for k, v in state.items()}, partial)
+        partial.replace(self.out / "state.safetensors")
+
+    def resume(self) -> None:
+        """Goes on where the state in `out` stopped; FileNotFoundError if there is none."""
+        state = load_file(self.out / "state.safetensors", device=str(self.device))
+        self.net.load_state_dict({k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")})
+        averaged = {k.removeprefix("averaged."): v for k, v in state.items() if k.startswith("averaged.")}
+        self.averaged.load_state_dict(averaged)
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.seen = int(state["seen"])

@@ -1,0 +1,208 @@
+"""The person localizer: boxes to network outputs and back, frames of any shape, its files, and the shipped weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from deephar_ros.geometry import Box
+from deephar_ros.localizer.checkpoint import LocalizerError, LocalizerSpec, load_localizer, save_localizer
+from deephar_ros.localizer.decode import decode, encode, iou, suppress
+from deephar_ros.localizer.letterbox import PAD, canvas_size, fit, put
+from deephar_ros.localizer.localizer import Localizer
+from deephar_ros.localizer.network import MULTIPLE, LocalizerNet, NetworkConfig, fold
+from deephar_ros.people import Frame
+from deephar_ros.share import demo_clip, share_folder
+from deephar_ros.sources import open_source
+
+SHIPPED = share_folder() / "models" / "localizer"
+TRUE_BOX = (272, 48, 368, 400)
+"""Where the person stands in the middle frame of the demo clip, looked up by eye, pixels."""
+
+SMALL = NetworkConfig(channels=(4, 4, 8, 8, 8), blocks=(0, 1, 0, 1), features=8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    net = LocalizerNet(SMALL)
+    with torch.no_grad():  # running statistics that differ from a new network's
+        net.train()(torch.rand(4, 3, 64, 64) * 2 - 1)
+    save_localizer(tmp_path / "small", net, LocalizerSpec("small", 64, 0.3, SMALL))
+    return tmp_path / "small"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Localizer:
+    return Localizer(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def demo_frames() -> list[np.ndarray]:
+    return [frame.pixels for frame in open_source(str(demo_clip())).frames]
+
+
+def outputs(boxes: np.ndarray, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a perfect network puts out."""
+    heat, sides = encode(boxes, rows, columns)
+    return torch.logit(torch.from_numpy(heat), 1e-6)[None], torch.from_numpy(sides).clamp(min=1e-3).log()[None]
+
+
+def test_boxes_survive_the_targets_and_the_decoding() -> None:
+    boxes = np.array([[10, 20, 90, 200], [120, 5, 140, 60], [150, 100, 256, 190], [0, 210, 250, 250.0]])
+    (found,) = decode(*outputs(boxes, 32, 32), threshold=0.5, limit=10)
+    order = np.lexsort(found[:, :4].T)
+    np.testing.assert_allclose(found[order, :4], boxes[np.lexsort(boxes.T)], atol=1e-3)
+    assert (found[:, 4] > 0.99).all()
+
+
+def test_a_picture_without_people_has_no_boxes() -> None:
+    (found,) = decode(*outputs(np.zeros((0, 4)), 8, 8), threshold=0.01, limit=10)
+    assert found.shape == (0, 5)
+
+
+def test_the_best_boxes_come_first_and_no_more_than_asked_for() -> None:
+    heat, sides = outputs(np.array([[0, 0, 40, 40], [100, 0, 140, 40], [0, 100, 40, 140.0]]), 20, 20)
+    heat[0, :, 10:] -= 12  # the second is less sure
+    (found,) = decode(heat, sides, threshold=0.01, limit=2)
+    assert len(found) == 2
+    assert found[0, 4] >= found[1, 4]
+    assert (found[:, 0] < 50).all()
+
+
+def test_of_boxes_that_share_more_than_half_the_better_one_stays() -> None:
+    boxes = np.array([[0, 0, 10, 10, 0.9], [1, 0, 11, 10, 0.8], [8, 0, 18, 10, 0.7]])
+    assert suppress(boxes, 0.5)[:, 4].tolist() == [0.9, 0.7]
+
+
+def test_intersection_over_union_by_hand() -> None:
+    a, b = np.array([[0, 0, 4, 4.0]]), np.array([[2, 0, 6, 4], [4, 4, 8, 8], [0, 0, 4, 4.0]])
+    np.testing.assert_allclose(iou(a, b), [[8 / 24, 0, 1]])
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1283, 77), (31, 33), (5, 900), (320, 320)])
+def test_boxes_return_to_the_frame_whatever_its_shape(width: int, height: int) -> None:
+    where = fit(width, height, 320)
+    assert max(where.width, where.height) == 320
+    assert where.width / where.height == pytest.approx(width / height, rel=0.2)
+    whole = np.array([[0, 0, where.width, where.height], [-50, -50, 900, 900.0]])
+    np.testing.assert_allclose(where.to_frame(whole), [[0, 0, width, height]] * 2, rtol=1e-6)
+    rows, columns = canvas_size([where], MULTIPLE)
+    assert rows % MULTIPLE == columns % MULTIPLE == 0
+    assert rows - MULTIPLE < where.height <= rows
+
+
+def test_a_frame_lies_at_the_top_left_in_rgb_with_grey_beside_it() -> None:
+    bgra = np.zeros((60, 100, 4), np.uint8)
+    bgra[..., 0], bgra[..., 2] = 10, 200
+    canvas = np.full((64, 64, 3), PAD, np.uint8)
+    put(canvas, bgra[:, ::-1], (2, 1, 0), fit(100, 60, 50))
+    assert (canvas[:30, :50] == [200, 0, 10]).all()
+    assert (canvas[30:] == PAD).all()
+    assert (canvas[:, 50:] == PAD).all()
+
+
+def test_folding_the_normalisation_changes_nothing(folder: Path) -> None:
+    picture = torch.rand(1, 3, 64, 96) * 2 - 1
+    with torch.no_grad():
+        plain = load_localizer(folder)[0](picture)
+        folded = fold(load_localizer(folder)[0])(picture)
+    for a, b in zip(plain, folded, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "localizer.safetensors").unlink()
+    with pytest.raises(LocalizerError, match=r"small is not a localizer folder: localizer\.safetensors is missing"):
+        Localizer(folder)
+
+
+def test_a_pickle_or_half_a_file_is_refused(folder: Path) -> None:
+    path = folder / "localizer.safetensors"
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(LocalizerError, match="not a whole safetensors file"):
+        Localizer(folder)
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(LocalizerError, match="not a whole safetensors file"):
+        Localizer(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("input_size: 64", "input_size: 50", "input_size = 50 is not a multiple of 32"),
+        ("threshold: 0.3", "threshold: 7", "threshold = 7 is not between 0 and 1"),
+        ("name: small", "nome: small", r"unknown entries \['nome'\]"),
+        ("features: 8", "features: 16", "does not fit config.yaml"),
+        ("input_size", "{input_size", "take the file that came with the weights"),
+    ],
+)
+def test_a_broken_description_is_refused_with_the_reason(folder: Path, old: str, new: str, message: str) -> None:
+    text = (folder / "config.yaml").read_text()
+    assert old in text
+    (folder / "config.yaml").write_text(text.replace(old, new))
+    with pytest.raises(LocalizerError, match=message):
+        Localizer(folder)
+
+
+def test_weights_of_a_failed_training_are_refused(folder: Path) -> None:
+    path = folder / "localizer.safetensors"
+    weights = load_file(path)
+    next(iter(weights.values())).fill_(float("nan"))
+    save_file(weights, path)
+    with pytest.raises(LocalizerError, match="NaN or infinite"):
+        Localizer(folder)
+
+
+def test_the_shipped_files_are_small_and_complete(tmp_path: Path) -> None:
+    assert (SHIPPED / "localizer.safetensors").stat().st_size <= 3_000_000
+    assert (SHIPPED / "MODEL_CARD.md").is_file()
+    copy = Path(shutil.copytree(SHIPPED, tmp_path / "copy"))
+    net, spec = load_localizer(copy)
+    save_localizer(tmp_path / "again", net, spec)
+    assert load_file(tmp_path / "again" / "localizer.safetensors").keys() == net_keys(net)
+    assert load_localizer(tmp_path / "again")[1] == spec
+
+
+def net_keys(net: LocalizerNet) -> set[str]:
+    return {key for key in net.state_dict() if not key.endswith("num_batches_tracked")}
+
+
+def test_it_finds_the_person_of_the_demo_clip_in_every_channel_order(
+    shipped: Localizer, demo_frames: list[np.ndarray]
+) -> None:
+    frame = demo_frames[len(demo_frames) // 2]
+    true = np.array([TRUE_BOX])
+    for pixels, rgb in ((frame, (0, 1, 2)), (frame[..., ::-1], (2, 1, 0))):
+        found = shipped(pixels, rgb)
+        assert len(found) == 1
+        assert iou(np.array(found), true)[0, 0] >= 0.4
+
+
+def test_empty_pictures_give_nothing(shipped: Localizer, demo_frames: list[np.ndarray]) -> None:
+    grey = np.full((480, 640, 3), 120, np.uint8)
+    assert shipped(grey) == []
+    assert shipped(demo_frames[0]) == []  # the room before anybody comes in
+
+
+def test_several_cameras_of_different_shape_in_one_pass(shipped: Localizer, demo_frames: list[np.ndarray]) -> None:
+    frame = demo_frames[len(demo_frames) // 2]
+    portrait = np.ascontiguousarray(frame[:, 100:500])
+    together = shipped.detect([Frame(frame), Frame(portrait), Frame(np.zeros((50, 90, 1), np.uint8), (0, 0, 0))])
+    assert [len(boxes) for boxes in together] == [1, 1, 0]
+    np.testing.assert_allclose(together[1][0][:4], np.array(together[0][0][:4]) - [100, 0, 100, 0], atol=25)
+    assert shipped.detect([]) == []
+
+
+def test_the_caller_may_ask_for_more_or_for_less(shipped: Localizer, demo_frames: list[np.ndarray]) -> None:
+    frame = demo_frames[len(demo_frames) // 2]
+    assert shipped(frame, threshold=0.9999) == []
+    eager = shipped(frame, threshold=0.001, limit=3)
+    assert len(eager) == 3
+    assert [box.score for box in eager] == sorted((box.score for box in eager), reverse=True)
+    assert all(isinstance(box, Box) and 0 <= box.left < box.right <= 640 for box in eager)
