@@ -21,6 +21,9 @@ BOX_MARGIN = 0.07
 HELD_OUT = 10
 """One in so many pictures of LSP-extended and of the backgrounds is never trained on, and the last 100 of LSP."""
 
+REPEAT_LSP = 4
+"""How often LSP is in the training part: everyday sports; LSP-extended is gymnastics and parkour."""
+
 MIN_JOINTS = 14
 """Of 17. With fewer the box of a person says too little."""
 
@@ -118,9 +121,10 @@ def load_sources(data: Path, held_out: bool) -> Sources:
     files = sorted((data / "backgrounds_320").glob("*.jpg"))
     if not files:
         raise FileNotFoundError(f"{data / 'backgrounds_320'} holds no *.jpg")
-    samples = lsp[-100:] if held_out else lsp[:-100]
+    samples = lsp[-100:] if held_out else REPEAT_LSP * lsp[:-100]
     samples = samples + [s for i, s in enumerate(extended) if _is_held_out(i, held_out)]
-    portraits = [Portrait(read_picture(s.image), s.joints) for s in samples if _usable(s)]
+    pictures = {s.image: read_picture(s.image) for s in samples if _usable(s)}
+    portraits = [Portrait(pictures[s.image], s.joints) for s in samples if _usable(s)]
     return Sources(portraits, [read_picture(file) for i, file in enumerate(files) if _is_held_out(i, held_out)])
 
 

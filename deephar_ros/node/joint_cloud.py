@@ -26,7 +26,7 @@ def available() -> str:
     try:
         from sensor_msgs_py import point_cloud2  # noqa: F401
     except ImportError as error:
-        return f"no joint clouds: {error} (install ros-$ROS_DISTRO-sensor-msgs-py)"
+        return f"{error}; install ros-$ROS_DISTRO-sensor-msgs-py"
     return ""
 
 

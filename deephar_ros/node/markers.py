@@ -6,7 +6,7 @@ from zlib import crc32
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Vector3
+from geometry_msgs.msg import Point, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -96,27 +96,20 @@ def _person(person: Person, position: Array, action: str) -> list[Marker]:
         return []
     id, joints, confidence = id_number(person.id), person.layout.joints, person.confidence
     points = [Point(x=x, y=y, z=z) for x, y, z in position.tolist()]
-    bones = _marker("skeleton", id, Marker.LINE_LIST, Vector3(x=BONE))
+    bones = Marker(ns="skeleton", id=id, type=Marker.LINE_LIST, scale=Vector3(x=BONE))
     for a, b in person.layout.link_indices:
         if known[a] and known[b]:
             bones.points += [points[a], points[b]]
             bones.colors += [_colour(side_colour(joints[b]), opacity(confidence[a], confidence[b]))] * 2
-    balls = _marker("joints", id, Marker.SPHERE_LIST, Vector3(x=JOINT, y=JOINT, z=JOINT))
+    balls = Marker(ns="joints", id=id, type=Marker.SPHERE_LIST, scale=Vector3(x=JOINT, y=JOINT, z=JOINT))
     shown = np.flatnonzero(known).tolist()
     balls.points = [points[i] for i in shown]
     balls.colors = [_colour(side_colour(joints[i]), opacity(confidence[i])) for i in shown]
-    label = _marker("label", id, Marker.TEXT_VIEW_FACING, Vector3(z=LETTER))
+    label = Marker(ns="label", id=id, type=Marker.TEXT_VIEW_FACING, scale=Vector3(z=LETTER))
     label.text, label.color = f"{person.id} {action}".strip(), _colour((255, 255, 255), 1.0)
     x, _, z = np.nanmean(position, 0).tolist()
     label.pose.position = Point(x=x, y=float(np.nanmin(position[:, 1])) - ABOVE, z=z)  # y points down
-    return [marker for marker in (bones, balls, label) if marker is label or marker.points]
-
-
-def _marker(namespace: str, id: int, type: int, scale: Vector3) -> Marker:
-    # rviz refuses a pose whose quaternion is all zero.
-    marker = Marker(ns=namespace, id=id, type=type, action=Marker.ADD, pose=Pose(), scale=scale)
-    marker.pose.orientation.w = 1.0
-    return marker
+    return [bones, balls, label] if bones.points else [balls, label]  # rviz warns of a list without points
 
 
 def _colour(colour: Colour, alpha: float) -> ColorRGBA:

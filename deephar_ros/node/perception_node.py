@@ -13,6 +13,7 @@ import sys
 import time
 
 import rclpy
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
@@ -47,6 +48,7 @@ class PerceptionNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_parameters)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
+        self._refuse_impossible_transitions()
         self._reporter = Reporter(self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # reports come also when /clock does not
         self.create_timer(1.0, self._reporter.publish, clock=steady)
@@ -96,6 +98,22 @@ class PerceptionNode(LifecycleNode):
         """Stops working; for the end of the process."""
         if self.perception is not None:
             self.perception.stop()
+
+    def _refuse_impossible_transitions(self) -> None:
+        """Activating what is not configured is refused; rclpy alone (seen in 7.1) would let it end the process."""
+        service = self._service_change_state
+        answer = service.callback
+
+        def answer_or_refuse(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+            try:
+                return answer(request, response)
+            except RuntimeError as error:
+                state, reason = self._state_machine.current_state[1], str(error).split(",")[0]
+                self.get_logger().error(f"no transition {request.transition.id} from state {state}: {reason}")
+                response.success = False
+                return response
+
+        service.callback = answer_or_refuse
 
     def _free(self) -> None:
         if self.perception is None:

@@ -77,6 +77,17 @@ def test_a_pose_is_smoothed_alike_at_every_resolution(rng: np.random.Generator) 
     assert np.abs(one.joints - walk[-1]).max() > 1  # not merely passed on
 
 
+def test_a_walker_is_followed_closely_while_who_stands_is_held_still(rng: np.random.Generator) -> None:
+    noise = rng.normal(0, 4, (120, 17, 2))  # a hundredth of the box
+    pace = np.arange(120)[:, None, None] * 320 / 30  # 0.8 body lengths a second
+    standing, walking = (
+        np.array([smooth(person(joints + 100), 1 + i * FRAME).joints for i, joints in enumerate(path)])
+        for path, smooth in ((noise, PoseSmoother(1.0, 10.0)), (noise + pace, PoseSmoother(1.0, 10.0)))
+    )
+    assert standing[30:].var() < noise.var() / 5
+    assert np.mean(pace + 100 - walking, axis=(1, 2))[30:].max() < 0.025 * 400
+
+
 def test_positions_are_smoothed_and_the_rest_of_the_person_is_kept(rng: np.random.Generator) -> None:
     smoother = PoseSmoother(1.0, 0.0)
     noisy = [person(rng.normal(200, 5, (17, 2)).astype(np.float32)) for _ in range(60)]
