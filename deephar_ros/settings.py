@@ -22,5 +22,5 @@ class PipelineSettings:
     box_source: str = "auto"
     clip_spacing: float = 0.0
     min_cutoff: float = 1.5
-    beta: float = 1.0
+    beta: float = 10.0
     label_margin: float = 0.1

@@ -14,8 +14,10 @@ import torch
 import yaml
 
 from deephar_ros.data.cutouts import load_sources
+from deephar_ros.draw import save_picture
 from deephar_ros.localizer.checkpoint import spec_from_dict
 from deephar_ros.localizer.network import LocalizerNet
+from deephar_ros.train.curve import draw_curves
 from deephar_ros.train.localizer import LocalizerTrainConfig, LocalizerTrainer
 
 
@@ -45,6 +47,7 @@ def main() -> int:
     if args.resume:
         trainer.resume()
     trainer.fit(sources, args.workers)
+    save_picture(args.out / "loss.png", draw_curves(args.out / "log.jsonl", ("heat_loss", "side_loss")))
     return 0
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from deephar_ros.data.augment import AugmentConfig, Image, apply_matrix, change_colour, random_background, warp
+from deephar_ros.data.augment import AugmentConfig, Image, apply_matrix, change_colour, warp
 from deephar_ros.data.cutouts import Portrait, Sources, body_mask, person_box
+from deephar_ros.data.scenery import camera_faults, random_backdrop, soft_frame, tint
 from deephar_ros.geometry import Array
 from deephar_ros.localizer.letterbox import PAD
 
@@ -22,7 +23,7 @@ class SceneConfig:
     max_people: int = 5
     height: tuple[float, float] = (0.09, 1.0)
     real_height: tuple[float, float] = (0.3, 1.0)
-    close: float = 0.2  # share of people taller than the scene, up to twice its side: upper bodies
+    close: float = 0.3  # share of people taller than the scene, up to twice its side: upper bodies
     upright: float = 0.75  # share of cut-outs that must be upright
     flat: float = 0.2  # share of scenes before a plain wall, which the backgrounds lack
     padding: float = 0.25  # share of scenes with a grey edge, as a letterbox has it
@@ -40,16 +41,18 @@ class Scene:
         pixels: (size, size, 3) RGB.
         boxes: (N, 4) left, top, right, bottom of the people, clipped to the picture.
         weight: (size, size) in [0, 1]: what it counts if a person is seen where there is no box.
+        body: (size, size) in [0, 1]: where people's bodies are; NaN where nobody knows.
     """
 
     pixels: Image
     boxes: Array
     weight: Array
+    body: Array
 
 
 def random_scene(sources: Sources, cfg: SceneConfig, rng: np.random.Generator) -> Scene:
     """A composite or a real picture, with the faults of cameras."""
-    canvas = _Canvas(_backdrop(sources, cfg, rng), cfg, rng)
+    canvas = _Canvas(random_backdrop(sources.backgrounds, cfg.size, cfg.flat, rng), cfg, rng)
     if rng.random() < cfg.real:
         canvas.add_picture(_choose(sources, cfg, rng, complete=False))
     else:
@@ -59,7 +62,7 @@ def random_scene(sources: Sources, cfg: SceneConfig, rng: np.random.Generator) -
             if kind == "person":
                 canvas.add_person(portrait)
             else:
-                canvas.add_distractor(portrait, _backdrop(sources, cfg, rng))
+                canvas.add_distractor(portrait, random_backdrop(sources.backgrounds, cfg.size, cfg.flat, rng))
     return canvas.finish()
 
 
@@ -72,6 +75,7 @@ class _Canvas:
         if rng.random() < cfg.padding:
             self.extent[rng.integers(2)] *= rng.uniform(0.55, 0.97)
         self.weight = np.ones(backdrop.shape[:2], np.float32)
+        self.body = np.zeros(backdrop.shape[:2], np.float32)
         self._owner = np.zeros(backdrop.shape[:2], np.uint8)
         self._areas: list[int] = []
         self._boxes: list[Array] = []
@@ -82,14 +86,15 @@ class _Canvas:
             return
         height, width = portrait.pixels.shape[:2]
         mask = body_mask((height, width), portrait.joints)
-        alpha = self._paste(_tint(portrait.pixels, self.rng), mask, matrix)
+        alpha = self._paste(tint(portrait.pixels, self.rng), mask, matrix)
+        self.body += alpha.astype(np.float32) / 255
         self._own(alpha, box)
 
     def add_distractor(self, portrait: Portrait, picture: Image) -> None:
         """Pastes a piece of a picture without people, in the shape of a person or of a whole portrait."""
         matrix, _ = self._place(portrait, self.cfg.height)
         height, width = portrait.pixels.shape[:2]
-        shape = body_mask((height, width), portrait.joints) if self.rng.random() < 0.6 else _soft_frame(height, width)
+        shape = body_mask((height, width), portrait.joints) if self.rng.random() < 0.6 else soft_frame(height, width)
         alpha = self._paste(cv2.resize(picture, (width, height)), shape, matrix)
         self._owner[alpha > 127] = 0
 
@@ -98,10 +103,15 @@ class _Canvas:
         matrix, box = self._place(portrait, self.cfg.real_height)
         if box is None:
             return
-        alpha = self._paste(portrait.pixels, _soft_frame(*portrait.pixels.shape[:2]), matrix)
+        height, width = portrait.pixels.shape[:2]
+        alpha = self._paste(portrait.pixels, soft_frame(height, width), matrix)
         self.weight[alpha > 0] = self.cfg.unlabelled
         left, top, right, bottom = box.round().astype(int)
         self.weight[top:bottom, left:right] = 1
+        self.body[alpha > 0] = np.nan
+        if portrait.complete:
+            mask = warp(body_mask((height, width), portrait.joints), matrix, self.cfg.size)
+            self.body[top:bottom, left:right] = mask[top:bottom, left:right].astype(np.float32) / 255
         self._own(np.where(self.weight == 1, alpha, 0).astype(np.uint8), box)
 
     def finish(self) -> Scene:
@@ -112,10 +122,11 @@ class _Canvas:
             else:
                 left, top, right, bottom = box.round().astype(int)
                 self.weight[top:bottom, left:right] = 0
-        pixels = _camera(change_colour(self.pixels, self.cfg.colour, self.rng), self.rng)
+        pixels = camera_faults(change_colour(self.pixels, self.cfg.colour, self.rng), self.rng)
         right, bottom = self.extent.astype(int)
         pixels[bottom:], pixels[:, right:] = PAD, PAD
-        return Scene(pixels, np.array(boxes, np.float32).reshape(-1, 4), self.weight)
+        self.body[bottom:], self.body[:, right:] = 0, 0
+        return Scene(pixels, np.array(boxes, np.float32).reshape(-1, 4), self.weight, self.body)
 
     def _own(self, alpha: Image, box: Array) -> None:
         self._boxes.append(box)
@@ -127,6 +138,7 @@ class _Canvas:
         size = self.cfg.size
         alpha = warp(mask, matrix, size)
         share = alpha.astype(np.float32) / 255
+        self.body *= 1 - share
         self.pixels = cv2.blendLinear(warp(pixels, matrix, size), self.pixels, share, 1 - share)
         return alpha
 
@@ -161,55 +173,3 @@ def _choose(sources: Sources, cfg: SceneConfig, rng: np.random.Generator, comple
         portrait = sources.portraits[int(rng.integers(len(sources.portraits)))]
         if (portrait.complete or not complete) and (portrait.upright or not upright):
             return portrait
-
-
-def _backdrop(sources: Sources, cfg: SceneConfig, rng: np.random.Generator) -> Image:
-    if rng.random() < cfg.flat:
-        return _wall(cfg.size, rng)
-    picture = random_background(sources.backgrounds[int(rng.integers(len(sources.backgrounds)))], cfg.size, rng)
-    return np.ascontiguousarray(picture[:, ::-1] if rng.random() < 0.5 else picture)
-
-
-def _wall(size: int, rng: np.random.Generator) -> Image:
-    """A shaded surface with a few rectangles and lines: doors, boards, tables."""
-    corners = rng.uniform(60, 230) + rng.normal(0, 25, (2, 2, 1)) + rng.normal(0, 15, 3)
-    picture = cv2.resize(corners.clip(0, 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_LINEAR)
-    for _ in range(int(rng.integers(0, 7))):
-        (x0, y0), (x1, y1) = rng.integers(-size // 4, size + size // 4, (2, 2)).tolist()
-        colour = tuple(int(v) for v in rng.uniform(0, 255) + rng.normal(0, 30, 3))
-        thickness = -1 if rng.random() < 0.5 else int(rng.integers(1, 12))
-        if rng.random() < 0.6:
-            cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thickness)
-        else:
-            cv2.line(picture, (x0, y0), (x1, y1), colour, abs(thickness) * 4, cv2.LINE_AA)
-    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.5))
-
-
-def _soft_frame(height: int, width: int) -> Image:
-    """255 inside, falling to 0 at the edges of a picture."""
-    mask = np.zeros((height, width), np.uint8)
-    edge = max(2, min(height, width) // 25)
-    mask[edge:-edge, edge:-edge] = 255
-    return cv2.blur(mask, (edge, edge))
-
-
-def _tint(pixels: Image, rng: np.random.Generator) -> Image:
-    """Another exposure and colour for one person."""
-    gain = rng.uniform(0.35, 1.3) * rng.uniform(0.8, 1.2, 3) if rng.random() < 0.5 else rng.uniform(0.85, 1.15, 3)
-    table = np.arange(256)[:, None] * gain + rng.uniform(-10, 10)
-    return cv2.LUT(pixels, table.clip(0, 255).astype(np.uint8)[None])
-
-
-def _camera(pixels: Image, rng: np.random.Generator) -> Image:
-    """Now and then low resolution, noise and JPEG."""
-    size = pixels.shape[0]
-    if rng.random() < 0.25:
-        small = int(size / rng.uniform(1.2, 3.0))
-        pixels = cv2.resize(cv2.resize(pixels, (small, small), interpolation=cv2.INTER_AREA), (size, size))
-    if rng.random() < 0.3:
-        noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(2, 12))
-        pixels = (pixels + noise).clip(0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
-        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return pixels

@@ -15,8 +15,8 @@ from deephar_ros.localizer.network import STRIDE
 _SPREAD = 0.12
 """Standard deviation of the peak in a heat map, in parts of the box's sides (TTFNet, Liu et al. 2020, has 0.09)."""
 
-_LEAST_SPREAD = 0.6
-"""Cells. Narrower peaks would fall between cells."""
+_SPREADS = 0.6, 2.0
+"""Bounds of it in cells: narrower peaks would fall between cells, wider ones would outweigh small people."""
 
 
 class Target(NamedTuple):
@@ -40,8 +40,7 @@ def encode(boxes: Array, rows: int, columns: int) -> Target:
     for left, top, right, bottom in cells[np.argsort(-area)]:  # small boxes last: they have few cells to lose
         centre_x = min(int((left + right) / 2), columns - 1) + 0.5
         centre_y = min(int((top + bottom) / 2), rows - 1) + 0.5
-        spread_x = max(_LEAST_SPREAD, _SPREAD * (right - left))
-        spread_y = max(_LEAST_SPREAD, _SPREAD * (bottom - top))
+        spread_x, spread_y = np.clip([_SPREAD * (right - left), _SPREAD * (bottom - top)], *_SPREADS)
         peak = np.exp(-(((x - centre_x) / spread_x) ** 2 + ((y - centre_y) / spread_y) ** 2) / 2)
         own = peak > heat
         heat[own] = peak[own]

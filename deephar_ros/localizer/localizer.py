@@ -62,7 +62,7 @@ class Localizer:
             put(picture, frame.pixels, frame.rgb, where)
         pictures = torch.from_numpy(canvas).to(self.device).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            heat, log_sides = self._net(normalise(pictures).contiguous(memory_format=torch.channels_last))
+            heat, log_sides, _ = self._net(normalise(pictures).contiguous(memory_format=torch.channels_last))
             found = decode(heat, log_sides, self.spec.threshold if threshold is None else threshold, limit)
         return [_boxes(where.to_frame(boxes[:, :4]), boxes[:, 4]) for where, boxes in zip(fits, found, strict=True)]
 

@@ -8,6 +8,7 @@ convolutions: depthwise-separable ones took as long per frame on CPUs and twice 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,11 +60,24 @@ class Residual(nn.Module):
         return relu(x + self.second(self.first(x)), inplace=True)
 
 
-class LocalizerNet(nn.Module):
-    """Pictures (B, 3, H, W) in [-1, 1] -> heat logits (B, H/8, W/8), log distances to the sides (B, 4, H/8, W/8).
+class Outputs(NamedTuple):
+    """What the network says of each cell of 8 x 8 pixels.
 
-    The sides are left, top, right, bottom; distances are in cells, from the middle of the cell.
+    Attributes:
+        heat: (B, H/8, W/8) logits: how near it is to the middle of a person's box.
+        log_sides: (B, 4, H/8, W/8) logarithms of the distances from its middle to the left, top, right and bottom side
+            of that box, in cells.
+        body: (B, H/8, W/8) logits: how much of it people's bodies cover. Trained beside the others because it teaches
+            more per picture than a few boxes do; nothing reads it at run time.
     """
+
+    heat: Tensor
+    log_sides: Tensor
+    body: Tensor
+
+
+class LocalizerNet(nn.Module):
+    """Pictures (B, 3, H, W) in [-1, 1], H and W multiples of 32 -> `Outputs`."""
 
     def __init__(self, cfg: NetworkConfig) -> None:
         super().__init__()
@@ -77,13 +91,13 @@ class LocalizerNet(nn.Module):
         self.lateral = nn.ModuleList(ConvNorm(channels, features, 1, linear=True) for channels in levels)
         self.merge = nn.ModuleList(ConvNorm(features, features) for _ in levels)
         self.head = ConvNorm(features, features)
-        self.out = nn.Conv2d(features, 5, 1)
+        self.out = nn.Conv2d(features, 6, 1)
         nn.init.normal_(self.out.weight, std=0.01)
         with torch.no_grad():
             assert self.out.bias is not None
-            self.out.bias.copy_(torch.tensor([_RARE, 1.0, 1.0, 1.0, 1.0]))
+            self.out.bias.copy_(torch.tensor([_RARE, 1.0, 1.0, 1.0, 1.0, _RARE]))
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pictures: Tensor) -> Outputs:
         x = self.stem(pictures)
         levels = []
         for stage in self.stages:
@@ -94,7 +108,7 @@ class LocalizerNet(nn.Module):
             side = lateral(level)
             top = merge(relu(side if top is None else side + interpolate(top, scale_factor=2.0)))
         out = self.out(self.head(top))
-        return out[:, 0], out[:, 1:]
+        return Outputs(out[:, 0], out[:, 1:5], out[:, 5])
 
 
 def fold(net: LocalizerNet) -> LocalizerNet:

@@ -120,14 +120,16 @@ class CameraInput:
         )
 
     def _subscribe_image(self) -> None:
-        self._qos = image_qos(self._node, self.settings.image_qos, self.topic)
+        choice = self.settings.image_qos
+        self._qos = image_qos(self._node, choice, self.topic)
         self._image = self._node.create_subscription(
             self._type,
             self.topic,
             self._on_image,
             self._qos,
             event_callbacks=self.monitor.events(),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            # As parameters that cannot change any more: they would keep an explicit choice from having an effect.
+            qos_overriding_options=QoSOverridingOptions.with_default_policies() if choice == "sensor_data" else None,
         )
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Any:

@@ -68,7 +68,7 @@ class CameraOutput:
         if self._joints is not None and self._joints.get_subscription_count():
             self._joints.publish(to_cloud(people, header))
         self._show(result, frame, image.header)
-        self._room.announce(self._prefix, people, header, width, height)
+        self._room.announce(self._prefix, people, header, image.header, width, height)
 
     def publish_lost(self, people: tuple[Person, ...]) -> None:
         """Tells that these people are followed no longer, with the last image's stamp."""

@@ -15,7 +15,7 @@ from deephar_ros.finding import Finding, Level
 from deephar_ros.node.monitor import InputMonitor
 from deephar_ros.node.stamps import to_nanoseconds
 from deephar_ros.node.symptoms import symptoms
-from deephar_ros.pixels import ENCODINGS
+from deephar_ros.pixels import encoding
 from deephar_ros.statistics import Rate
 
 DISCOVERY = 5.0
@@ -42,7 +42,7 @@ class Listener(Node):
         self.last = msg
         self.rate.add(time.monotonic())
         self.monitor.on_image(to_nanoseconds(msg.header.stamp), self.get_clock().now().nanoseconds)
-        if isinstance(msg, Image) and msg.encoding not in ENCODINGS:
+        if isinstance(msg, Image) and encoding(msg.encoding, bool(msg.is_bigendian)) is None:
             self.monitor.on_bad(f"encoding {msg.encoding}", msg.encoding)
 
     def listen(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:

@@ -39,4 +39,4 @@ def _allowed(entry: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(to_yaml(PerceptionParameters), to_markdown(PerceptionParameters), sep="\n")
+    print(to_yaml(PerceptionParameters), to_markdown(PerceptionParameters), sep="\n", end="")

@@ -107,7 +107,9 @@ class PerceptionParameters:
     smooth_min_cutoff: float = parameter(
         1.5, "One-Euro filter of displayed poses: cutoff at rest, Hz; 0: off.", 0.0, 100.0, live=True
     )
-    smooth_beta: float = parameter(1.0, "One-Euro filter: how much the cutoff grows with speed.", 0.0, 100.0, live=True)
+    smooth_beta: float = parameter(
+        10.0, "One-Euro filter: how much the cutoff grows with speed.", 0.0, 100.0, live=True
+    )
 
     overlay_rate: float = parameter(
         15.0, "Pictures per second at most on ~/overlay, drawn only for subscribers.", 0.1, 1000.0, live=True

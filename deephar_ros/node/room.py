@@ -52,12 +52,19 @@ class Room:
         ]
         return moved, Header(stamp=header.stamp, frame_id=frame)
 
-    def announce(self, camera: str, people: Sequence[Person], header: Header, width: int, height: int) -> None:
-        """Publishes the people's frames and their REP-155 topics, where that is switched on."""
+    def announce(
+        self, camera: str, people: Sequence[Person], header: Header, image: Header, width: int, height: int
+    ) -> None:
+        """Publishes the people's frames and their REP-155 topics, where that is switched on.
+
+        Args:
+            header: of the positions.
+            image: header of the image, `width` x `height` pixels large.
+        """
         if self._tf is not None and (frames := to_transforms(people, header)):
             self._tf.publish(self._tf.msg_type(transforms=frames))
         if self._humans is not None:
-            self._humans.publish(camera, people, header, width, height)
+            self._humans.publish(camera, people, image, width, height)
 
     def restart(self) -> None:
         """Time went backwards."""

@@ -15,7 +15,7 @@ from deephar_ros.node.images import UnsupportedEncoding
 from deephar_ros.node.inbox import Inbox
 from deephar_ros.node.parameters import PerceptionParameters
 from deephar_ros.node.room import Room
-from deephar_ros.people import Frame
+from deephar_ros.people import Frame, State
 from deephar_ros.pipeline import Pipeline
 from deephar_ros.pixels import ImageError
 from deephar_ros.settings import PipelineSettings
@@ -96,7 +96,7 @@ class Worker:
                 self._complain(f"time went backwards on {self._inputs[name].topic}: people and clips start afresh")
                 self._room.restart()
             self._outputs[name].publish(result, frames[name], arrivals[name].image)
-            self.persons[name] = len(result.people)
+            self.persons[name] = sum(person.state is not State.LOST for person in result.people)
             self._note(name, frames[name], arrivals[name])
         done = time.monotonic()
         for stage, seconds in {"decode": read - started, **self._pipeline.seconds, "publish": done - computed}.items():

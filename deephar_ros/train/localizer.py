@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import cast
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
@@ -25,7 +23,8 @@ from deephar_ros.localizer.checkpoint import LocalizerSpec, save_localizer
 from deephar_ros.localizer.decode import encode
 from deephar_ros.localizer.network import STRIDE, LocalizerNet
 from deephar_ros.pixels import normalise
-from deephar_ros.train.localizer_loss import heat_loss, side_loss
+from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
+from deephar_ros.train.state import load_state, save_state, warm_cosine
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,16 @@ class LocalizerTrainConfig:
     weight_decay: float = 1e-3
     warm_up: int = 5_000  # images
     average: float = 0.998  # decay of the running average of the weights, which is what is saved
-    side_weight: float = 2.0
+    side_weight: float = 0.5
+    body_weight: float = 0.7
     bfloat16: bool = True
     seed: int = 0
     save_every: int = 10_000  # images
     scenes: SceneConfig = field(default_factory=SceneConfig)
 
 
-class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
-    """Item k is scene k of the seed: picture (3, S, S) uint8, heat, sides and weight of its cells."""
+class SceneDataset(Dataset[tuple[Tensor, ...]]):
+    """Item k is scene k of the seed: picture (3, S, S) uint8; heat, sides, weight and body of its cells."""
 
     def __init__(self, sources: Sources, cfg: SceneConfig, seed: int, first: int, last: int) -> None:
         self.sources, self.cfg, self.seed, self.first, self.last = sources, cfg, seed, first, last
@@ -54,21 +54,14 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.last - self.first
 
-    def __getitem__(self, k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def __getitem__(self, k: int) -> tuple[Tensor, ...]:
         cv2.setNumThreads(1)
         scene = random_scene(self.sources, self.cfg, np.random.default_rng((self.seed, self.first + k)))
         cells = self.cfg.size // STRIDE
         heat, sides = encode(scene.boxes, cells, cells)
-        weight = cv2.resize(scene.weight, (cells, cells), interpolation=cv2.INTER_AREA)
+        weight, body = (cv2.resize(a, (cells, cells), interpolation=cv2.INTER_AREA) for a in (scene.weight, scene.body))
         picture = torch.from_numpy(scene.pixels).permute(2, 0, 1)
-        return picture, torch.from_numpy(heat), torch.from_numpy(sides), torch.from_numpy(weight)
-
-
-def learning_rate(cfg: LocalizerTrainConfig, seen: int) -> float:
-    """Rate after `seen` images."""
-    if seen < cfg.warm_up:
-        return cfg.learning_rate * (seen + 1) / cfg.warm_up
-    return cfg.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, seen / cfg.images)))
+        return picture, *(torch.from_numpy(a) for a in (heat, sides, weight, body))
 
 
 class LocalizerTrainer:
@@ -87,8 +80,9 @@ class LocalizerTrainer:
         """Trains from `seen` up to `cfg.images` images, saving every `cfg.save_every`."""
         cfg = self.cfg
         dataset = SceneDataset(sources, cfg.scenes, cfg.seed, self.seen, cfg.images)
-        batches = DataLoader(dataset, cfg.batch, num_workers=workers, drop_last=True)
-        recent: list[tuple[float, float]] = []
+        how = "fork" if workers else None  # the workers share the decoded pictures
+        batches = DataLoader(dataset, cfg.batch, num_workers=workers, drop_last=True, multiprocessing_context=how)
+        recent: list[tuple[float, ...]] = []
         started, first = time.monotonic(), self.seen
         with tqdm(total=cfg.images, initial=self.seen, unit="img", smoothing=0.05, mininterval=10) as bar:
             for batch in batches:
@@ -100,17 +94,22 @@ class LocalizerTrainer:
         if recent:
             self.save(np.mean(recent, 0), (self.seen - first) / (time.monotonic() - started))
 
-    def step(self, pictures: Tensor, heat: Tensor, sides: Tensor, weight: Tensor) -> tuple[float, float]:
-        """One update; returns the losses of heat map and sides. FloatingPointError if they are not finite."""
+    def step(self, pictures: Tensor, heat: Tensor, sides: Tensor, weight: Tensor, body: Tensor) -> tuple[float, ...]:
+        """One update; returns the losses of heat, sides and body. FloatingPointError if they are not finite."""
         self.net.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.cfg, self.seen)
+            group["lr"] = self.learning_rate
         images = normalise(pictures).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cfg.bfloat16):
-            logits, log_sides = self.net(images)
-        first = heat_loss(logits.float(), heat, weight)
-        second = side_loss(log_sides.float(), sides, heat)
-        loss = first + self.cfg.side_weight * second
+            found = self.net(images)
+        losses = torch.stack(
+            [
+                heat_loss(found.heat.float(), heat, weight),
+                side_loss(found.log_sides.float(), sides, heat),
+                body_loss(found.body.float(), body),
+            ]
+        )
+        loss = losses @ torch.tensor([1.0, self.cfg.side_weight, self.cfg.body_weight], device=self.device)
         if not loss.isfinite():
             raise FloatingPointError(f"the loss is {loss.item()} after {self.seen} images of seed {self.cfg.seed}")
         self.optimizer.zero_grad()
@@ -119,7 +118,7 @@ class LocalizerTrainer:
         self.optimizer.step()
         self.averaged.update_parameters(self.net)
         self.seen += len(pictures)
-        return float(first.detach()), float(second.detach())
+        return tuple(losses.tolist())
 
     def save(self, losses: Array, rate: float) -> None:
         """Localizer folder of the averaged weights, a line in the log, and the state to resume from."""
@@ -127,32 +126,20 @@ class LocalizerTrainer:
             "images": self.seen,
             "heat_loss": round(float(losses[0]), 4),
             "side_loss": round(float(losses[1]), 4),
-            "learning_rate": round(learning_rate(self.cfg, self.seen), 6),
+            "body_loss": round(float(losses[2]), 4),
+            "learning_rate": round(self.learning_rate, 6),
             "images_per_second": round(rate, 1),
         }
         with (self.out / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         tqdm.write(json.dumps(line))
         save_localizer(self.out, cast(LocalizerNet, self.averaged.module), self.spec)
-        state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        state |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
-        state["seen"] = torch.tensor(self.seen)
-        partial = self.out / "state.safetensors.partial"
-        save_file({k: v.contiguous().clone() for k, v in state.items()}, partial)
-        partial.replace(self.out / "state.safetensors")
+        save_state(self.out, self.net, self.averaged, self.optimizer, self.seen)
 
     def resume(self) -> None:
         """Goes on where the state in `out` stopped; FileNotFoundError if there is none."""
-        state = load_file(self.out / "state.safetensors", device=str(self.device))
-        self.net.load_state_dict({k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")})
-        averaged = {k.removeprefix("averaged."): v for k, v in state.items() if k.startswith("averaged.")}
-        self.averaged.load_state_dict(averaged)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in state.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.seen = int(state["seen"])
+        self.seen = load_state(self.out, self.net, self.averaged, self.optimizer, self.device)
+
+    @property
+    def learning_rate(self) -> float:
+        return warm_cosine(self.cfg.learning_rate, self.cfg.warm_up, self.cfg.images, self.seen)

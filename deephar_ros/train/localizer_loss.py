@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def heat_loss(logits: Tensor, heat: Tensor, weight: Tensor) -> Tensor:
-    """Focal loss on heat maps (CornerNet, Law and Deng 2018, equation 1), per person.
+    """Cross entropy where the answer is still wrong: focal loss for soft targets (Li et al. 2020, equation 4).
 
     Args:
-        logits, heat: (B, H, W); `heat` is 1 in the middle of a person.
-        weight: (B, H, W) in [0, 1], how much a cell counts where no person's middle is.
+        logits, heat: (B, H, W), found and true.
+        weight: (B, H, W) in [0, 1], how much a cell counts where there is no heat.
     """
-    score = logits.sigmoid()
-    middle = heat == 1
-    missed = ((1 - score) ** 2 * logsigmoid(logits))[middle].sum()
-    invented = ((1 - heat) ** 4 * score**2 * logsigmoid(-logits) * weight)[~middle].sum()
-    return -(missed + invented) / max(1, int(middle.sum()))
+    wrong = (logits.sigmoid() - heat) ** 2
+    loss = wrong * binary_cross_entropy_with_logits(logits, heat, reduction="none")
+    return (loss * torch.where(heat > 0.05, 1.0, weight)).sum() / heat.sum().clamp(min=1)
+
+
+def body_loss(logits: Tensor, body: Tensor) -> Tensor:
+    """Cross entropy of where bodies are: (B, H, W), found and true; NaN in `body` counts nothing."""
+    known = body.isfinite()
+    return binary_cross_entropy_with_logits(logits[known], body[known])
 
 
 def side_loss(log_sides: Tensor, sides: Tensor, heat: Tensor, least_heat: float = 0.3) -> Tensor:

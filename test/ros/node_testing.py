@@ -49,6 +49,7 @@ def connect(peer: Peer, topic: str = "image", kind: type = Image, qos: QoSProfil
     """A publisher that the node has found."""
     publisher = peer.publisher(kind, topic, qos)
     assert peer.spin_until(publisher.get_subscription_count)
+    peer.spin_until(lambda: False, 0.3)  # the other side may need a little longer, and best effort does not wait for it
     return publisher
 
 

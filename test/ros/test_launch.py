@@ -162,8 +162,9 @@ def test_the_demo_plays_and_ctrl_c_ends_it_cleanly(ros2: list[str], peer: Peer, 
 
 def test_the_readme_lists_every_argument_of_the_perception_launch_file() -> None:
     code = ast.parse((REPO / "launch" / "perception.launch.py").read_text())
-    tables = [node.value for node in code.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)]
-    arguments = {key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)}
+    tables = [node.value for node in code.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    keys = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
+    arguments = {key.value for key in keys if isinstance(key, ast.Constant)}
     section = (REPO / "README.md").read_text().split("perception.launch.py image:=", 1)[1].split("\n## ", 1)[0]
     assert arguments
     assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == arguments

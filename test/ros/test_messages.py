@@ -13,12 +13,12 @@ from builtin_interfaces.msg import Time
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
 from std_msgs.msg import Header
 
-from deephar_ros.geometry import Window
+from deephar_ros.depth import DepthSource
+from deephar_ros.geometry import Box
 from deephar_ros.node import messages
 from deephar_ros.node.stamps import to_nanoseconds, to_stamp
-from deephar_ros.pipeline import Action, Person
+from deephar_ros.people import Action, Person, State
 from deephar_ros.skeleton import H36M17
-from deephar_ros.track import State
 
 if TYPE_CHECKING:
     from conftest import Peer, Process
@@ -31,7 +31,7 @@ def person(depth: float = 0.25) -> Person:
     rng = np.random.default_rng(1)
     joints, position, confidence = rng.uniform(0, 600, (17, 2)), rng.normal(size=(17, 3)), rng.uniform(0, 1, 17)
     position[:, 2] = depth
-    return Person("7", State.TRACKED, H36M17, joints, position, confidence, Window(-20, 30, 500))
+    return Person("7", State.TRACKED, H36M17, joints, position, confidence, Box(-20, 30, 480, 530), DepthSource.PRIOR)
 
 
 def action() -> Action:
@@ -86,7 +86,7 @@ def test_skeleton_carries_every_field_of_the_person() -> None:
     source = person()
     msg = messages.skeleton(source, HEADER, 640, 480)
     assert (msg.header, msg.id, msg.state, msg.layout) == (HEADER, "7", Skeleton3D.TRACKED, "h36m17")
-    assert msg.depth_source == Skeleton3D.DEPTH_RELATIVE
+    assert msg.depth_source == Skeleton3D.DEPTH_PRIOR
     assert (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height) == (0, 30, 480, 450)
     assert tuple(k.name for k in msg.keypoints) == H36M17.joints
     np.testing.assert_allclose([(k.u, k.v) for k in msg.keypoints], source.joints, atol=1e-4)
@@ -106,8 +106,8 @@ def test_action_probs_are_sorted_for_people_and_whole_for_machines() -> None:
     assert to_nanoseconds(msg.clip_start) == 1_799_999_998_600_000_001
 
 
-def test_a_window_beside_the_image_is_an_empty_region() -> None:
-    region = messages.region(Window(700, -600, 100), 640, 480)
+def test_a_box_beside_the_image_is_an_empty_region() -> None:
+    region = messages.region(Box(700, -600, 800, -500), 640, 480)
     assert (region.x_offset, region.y_offset, region.width, region.height) == (640, 0, 0, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from deephar_ros.cli import evaluate_localizer
+from deephar_ros.cli.evaluate_localizer import GREEN, TILE
 from deephar_ros.geometry import Box
 from deephar_ros.localizer.checkpoint import LocalizerError, LocalizerSpec, load_localizer, save_localizer
 from deephar_ros.localizer.decode import decode, encode, iou, suppress
@@ -18,7 +21,7 @@ from deephar_ros.localizer.localizer import Localizer
 from deephar_ros.localizer.network import MULTIPLE, LocalizerNet, NetworkConfig, fold
 from deephar_ros.people import Frame
 from deephar_ros.share import demo_clip, share_folder
-from deephar_ros.sources import open_source
+from deephar_ros.sources import open_source, read_picture
 
 SHIPPED = share_folder() / "models" / "localizer"
 TRUE_BOX = (272, 48, 368, 400)
@@ -206,3 +209,23 @@ def test_the_caller_may_ask_for_more_or_for_less(shipped: Localizer, demo_frames
     assert len(eager) == 3
     assert [box.score for box in eager] == sorted((box.score for box in eager), reverse=True)
     assert all(isinstance(box, Box) and 0 <= box.left < box.right <= 640 for box in eager)
+
+
+def test_the_command_draws_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = tmp_path / "sheet.png"
+    arguments = [str(SHIPPED), "--look", str(demo_clip()), "--frames", "3", "--sheet", str(sheet)]
+    monkeypatch.setattr(sys, "argv", ["evaluate_localizer", *arguments])
+    assert evaluate_localizer.main() == 0
+    picture = read_picture(sheet)
+    assert picture.shape == (TILE, 5 * TILE, 3)
+    green = (picture == GREEN).all(-1)
+    assert not green[:, :TILE].any()  # nobody is there yet
+    assert green[:, TILE : 2 * TILE].any()
+
+
+def test_the_command_says_what_is_wrong_with_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["evaluate_localizer", str(tmp_path)])
+    assert evaluate_localizer.main() == 1
+    assert "localizer.safetensors is missing" in capsys.readouterr().err

@@ -10,16 +10,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deephar_ros.data.augment import AugmentConfig
 from deephar_ros.data.composites import SceneConfig, random_scene
 from deephar_ros.data.cutouts import BOX_MARGIN, Portrait, Sources, body_mask, person_box
 from deephar_ros.data.lsp import lsp_to_pa17
+from deephar_ros.draw import LEFT, RIGHT
 from deephar_ros.geometry import Box
 from deephar_ros.localizer.checkpoint import LocalizerSpec, load_localizer
 from deephar_ros.localizer.network import LocalizerNet, NetworkConfig
 from deephar_ros.skeleton import PA17
+from deephar_ros.train.curve import draw_curves
 from deephar_ros.train.evaluate_localizer import Found, match
 from deephar_ros.train.localizer import LocalizerTrainConfig, LocalizerTrainer
-from deephar_ros.train.localizer_loss import heat_loss, side_loss
+from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
 
 # A standing person of 160 pixels in LSP's order: ankles, knees, hips; wrists, elbows, shoulders; neck, head.
 STANDING = np.array(
@@ -69,7 +72,8 @@ def test_who_stands_and_who_is_annotated_completely() -> None:
 
 
 def test_boxes_of_a_composite_lie_on_the_people(sources: Sources) -> None:
-    cfg = SceneConfig(size=128, real=0, flat=0, height=(0.4, 0.9), close=0, max_people=1)
+    plain = AugmentConfig(power=(1, 1), brightness=0, contrast=0, gray=0, blur=0)
+    cfg = SceneConfig(size=128, real=0, flat=0, height=(0.4, 0.9), close=0, max_people=1, colour=plain)
     people = 0
     for seed in range(30):
         scene = random_scene(sources, cfg, np.random.default_rng(seed))
@@ -81,6 +85,8 @@ def test_boxes_of_a_composite_lie_on_the_people(sources: Sources) -> None:
             assert 0 <= top < bottom <= 128
             inside = red[int(top) : int(bottom) + 1, int(left) : int(right) + 1].sum()
             assert inside >= 0.9 * red.sum()
+        if len(scene.boxes):
+            assert (scene.body > 0.5).sum() == pytest.approx(red.sum(), rel=0.15)
     assert people >= 8
 
 
@@ -97,7 +103,9 @@ def test_in_real_pictures_others_may_stand_without_a_box(sources: Sources) -> No
         scene = random_scene(sources, cfg, np.random.default_rng(seed))
         for left, top, right, bottom in scene.boxes.round().astype(int):
             assert (scene.weight[top:bottom, left:right] == 1).all()
+            assert np.isfinite(scene.body[top:bottom, left:right]).all()
         assert set(np.unique(scene.weight)) <= {np.float32(cfg.unlabelled), np.float32(1)}
+        assert np.isnan(scene.body[scene.weight < 1]).all()
 
 
 def test_composites_need_a_person_to_cut_out(sources: Sources) -> None:
@@ -111,11 +119,16 @@ def test_the_losses_are_least_where_everything_is_right() -> None:
     perfect, ones = torch.where(heat == 1, 12.0, -12.0), torch.ones(1, 6, 6)
     assert heat_loss(perfect, heat, ones) < 1e-4
     assert heat_loss(-perfect, heat, ones) > 10
+    soft = torch.full((1, 6, 6), 0.3)
+    assert heat_loss(torch.logit(soft), soft, ones) < 1e-6
     ignored = torch.where(heat == 1, 1.0, 0.0)
     invented = perfect.clone()
     invented[0, 5, 5] = 12
     assert heat_loss(invented, heat, ones) > 5
     assert heat_loss(invented, heat, ignored) < 1e-4
+    unknown = torch.full((1, 6, 6), torch.nan)
+    assert body_loss(perfect, torch.where(heat == 1, 1.0, unknown)) < 1e-4
+    assert body_loss(-perfect, torch.where(heat == 1, 1.0, unknown)) > 10
     sides = torch.full((1, 4, 6, 6), 2.0)
     assert side_loss(sides.log(), sides, heat) == pytest.approx(0, abs=1e-6)
     assert side_loss((2 * sides).log(), sides, heat) == pytest.approx(0.75)  # a quarter of the area is shared
@@ -139,10 +152,14 @@ def test_training_writes_a_localizer_and_goes_on_where_it_stopped(sources: Sourc
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [4, 8]
 
+    curve = draw_curves(tmp_path / "log.jsonl", ("heat_loss", "side_loss"))
+    assert (curve == LEFT).all(-1).any()
+    assert (curve == RIGHT).all(-1).any()
+
     resumed = LocalizerTrainer(LocalizerNet(SMALL), spec, cfg, tmp_path)
     resumed.resume()
     assert resumed.seen == 8
-    resumed.save(np.zeros(2), 0)
+    resumed.save(np.zeros(3), 0)
     state = load_file(tmp_path / "state.safetensors")
     assert any(key.startswith("optimizer.") for key in state)
     for key, value in resumed.net.state_dict().items():
