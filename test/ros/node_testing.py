@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,15 @@ def connect(peer: Peer, topic: str = "image", kind: type = Image, qos: QoSProfil
     assert peer.spin_until(publisher.get_subscription_count)
     peer.spin_until(lambda: False, 0.3)  # the other side may need a little longer, and best effort does not wait for it
     return publisher
+
+
+def deliver(peer: Peer, publisher: Any, message: Any, answered: Callable[[], object]) -> None:
+    """Publishes until it is answered: best effort may lose a message, on a busy machine most of all."""
+    for _ in range(10):
+        publisher.publish(message)
+        if peer.spin_until(answered, 3.0):
+            return
+    raise AssertionError("the node does not answer")
 
 
 def call(peer: Peer, kind: type, name: str, request: Any) -> Any:

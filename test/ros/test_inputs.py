@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
-from node_testing import NODE, connect, info, picture, set_parameter
+from node_testing import NODE, connect, deliver, info, picture, set_parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
@@ -54,8 +54,8 @@ class Sender:
         """The person in `image`, which gets the next stamp."""
         self.seconds += 1
         image.header.stamp, image.header.frame_id = Time(sec=self.seconds), "camera_optical_frame"
-        self.publisher.publish(image)
-        assert self.peer.spin_until(lambda: self.arrays and self.arrays[-1].header.stamp == image.header.stamp)
+        header = image.header
+        deliver(self.peer, self.publisher, image, lambda: self.arrays and self.arrays[-1].header == header)
         return self.arrays[-1].skeletons[-1]
 
 
@@ -199,8 +199,7 @@ def test_a_depth_sensor_says_how_far_people_are(
         infos.publish(info(image, f=500.0))
         depths.publish(depth)
         peer.spin_until(lambda: False, 0.2)
-        images.publish(image)
-        assert peer.spin_until(lambda: arrays and arrays[-1].header.stamp == image.header.stamp)
+        deliver(peer, images, image, lambda: arrays and arrays[-1].header.stamp == image.header.stamp)
         return arrays[-1].skeletons[-1]
 
     skeleton = send(1, offset=20_000_000)  # 20 ms late: within depth_tolerance
@@ -218,8 +217,7 @@ def test_several_cameras_share_one_network_and_keep_their_topics_and_frames(node
     for number in range(6):
         for name, sender in senders.items():
             image = picture(to_stamp((number + 1) * 100_000_000), f"{name}_optical_frame")
-            sender.publisher.publish(image)
-            assert peer.spin_until(lambda: sender.arrays and sender.arrays[-1].header == image.header)  # noqa: B023
+            deliver(peer, sender.publisher, image, lambda: sender.arrays and sender.arrays[-1].header == image.header)  # noqa: B023
     for name, sender in senders.items():
         assert {s.id for array in sender.arrays for s in array.skeletons} == {f"{name}_1"}
         assert peer.spin_until(lambda: actions[name])  # noqa: B023

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,7 @@ def test_a_healthy_node_tells_rates_ages_latencies_cut_and_memory(node: Callable
         assert float(pipeline[f"{stage} p50, p99"].split(",")[0]) >= 0
     assert int(memory["resident"].split()[0]) > 50
     seconds = [array.header.stamp.sec + array.header.stamp.nanosec / 1e9 for array in diagnostics[-3:]]
-    assert all(
-        0.5 < b.sec + b.nanosec / 1e9 - a.sec - a.nanosec / 1e9 < 2.5 for a, b in zip(stamps, stamps[1:], strict=False)
-    )
+    assert all(0.5 < after - before < 2.5 for before, after in pairwise(seconds))
 
 
 def test_the_state_of_the_life_cycle_is_told_while_nothing_is_loaded(node: Callable[..., Process], peer: Peer) -> None:
