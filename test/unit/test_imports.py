@@ -12,8 +12,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "deephar_ros"
 ROS = {
-    "rclpy", "rcl_interfaces", "sensor_msgs", "std_msgs", "geometry_msgs", "builtin_interfaces", "diagnostic_msgs",
-    "cv_bridge", "launch", "launch_ros", "ament_index_python", "deephar_ros.msg",
+    "rclpy", "rcl_interfaces", "lifecycle_msgs", "sensor_msgs", "sensor_msgs_py", "std_msgs", "std_srvs",
+    "geometry_msgs", "builtin_interfaces", "diagnostic_msgs", "visualization_msgs", "vision_msgs", "hri_msgs",
+    "tf2_msgs", "tf2_ros", "cv_bridge", "launch", "launch_ros", "ament_index_python", "deephar_ros.msg",
 }  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
