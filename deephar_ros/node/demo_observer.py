@@ -13,12 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from deephar_ros.draw import VideoWriter, contact_sheet, draw_skeleton, save_picture, write_text
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
+from deephar_ros.node.ending import quiet_end
 from deephar_ros.node.images import to_frame
 from deephar_ros.node.parameters import ObserverParameters, ParameterError, declare
 from deephar_ros.node.stamps import to_nanoseconds
@@ -156,9 +156,8 @@ def main() -> int:
         rclpy.try_shutdown()
         return 1
     try:
-        rclpy.spin(observer)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with quiet_end(observer):
+            rclpy.spin(observer)
     finally:
         observer.close()
         rclpy.try_shutdown()

@@ -16,11 +16,11 @@ import rclpy
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
+from deephar_ros.node.ending import quiet_end
 from deephar_ros.node.parameters import ParameterError, PerceptionParameters, changed, declare, unknown
 from deephar_ros.node.perception import Perception
 from deephar_ros.node.reporter import Reporter
@@ -179,13 +179,12 @@ def main() -> int:
         return 1
     status = 0
     try:
-        if node.settings.autostart and not bring_up(node):
-            print(f"perception_node: {node.failure}", file=sys.stderr)
-            status = 1
-        else:
-            rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with quiet_end(node):
+            if not node.settings.autostart or bring_up(node):
+                rclpy.spin(node)
+            else:
+                print(f"perception_node: {node.failure}", file=sys.stderr)
+                status = 1
     finally:
         # ros2 launch may send a second SIGINT, which must not cut the clean-up short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
