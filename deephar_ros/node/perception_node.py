@@ -89,6 +89,13 @@ class PerceptionNode(LifecycleNode):
         self._free()
         return TransitionCallbackReturn.SUCCESS
 
+    @property
+    def life_cycle(self) -> str:
+        """The state in which the node is."""
+        if self.perception is None:
+            return "unconfigured"
+        return "inactive" if self.perception.worker is None else "active"
+
     def complain(self, text: str) -> None:
         """A warning, unless the same was said a short time ago. Any thread may call it."""
         if self._complaints.is_new(text, time.monotonic()):
@@ -101,15 +108,17 @@ class PerceptionNode(LifecycleNode):
 
     def _refuse_impossible_transitions(self) -> None:
         """Activating what is not configured is refused; rclpy alone (seen in 7.1) would let it end the process."""
-        service = self._service_change_state
+        service = getattr(self, "_service_change_state", None)  # rclpy's own, not part of its interface
+        if service is None:
+            return
         answer = service.callback
 
         def answer_or_refuse(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
             try:
                 return answer(request, response)
             except RuntimeError as error:
-                state, reason = self._state_machine.current_state[1], str(error).split(",")[0]
-                self.get_logger().error(f"no transition {request.transition.id} from state {state}: {reason}")
+                reason = str(error).split(",")[0]
+                self.get_logger().error(f"no transition {request.transition.id} from {self.life_cycle}: {reason}")
                 response.success = False
                 return response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -51,16 +52,15 @@ class Reporter:
 
     def _snapshot(self) -> Snapshot:
         node, perception = self._node, self._node.perception
-        state = node._state_machine.current_state[1]
-        common = {"node": node.get_name(), "state": state, "resident": resident_megabytes(), "gpu": _gpu_megabytes()}
+        common = Snapshot(node.get_name(), node.life_cycle, resident=resident_megabytes(), gpu=_gpu_megabytes())
         if perception is None:
-            return Snapshot(**common)
+            return common
         now = node.get_clock().now().nanoseconds
         sim_time = node.get_parameter("use_sim_time").value
         clock = ClockState(sim_time, now, self._clock.update(now, time.monotonic()))
         worker = perception.worker
-        return Snapshot(
-            **common,
+        return replace(
+            common,
             device=perception.device,
             backend="torch",
             inputs=perception.reports(),

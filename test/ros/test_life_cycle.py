@@ -104,4 +104,4 @@ def test_a_broken_model_never_becomes_active(
     node.wait_for("is not a whole safetensors file")
     assert not change(peer, "activate")
     assert state(peer) == "unconfigured"
-    assert "no transition 3 from state unconfigured" in node.output
+    assert "no transition 3 from unconfigured" in node.output
