@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deephar_ros.data.augment import Image
 from deephar_ros.data.cutouts import load_sources
+from deephar_ros.data.resample import Image
 from deephar_ros.draw import save_picture
 from deephar_ros.geometry import Box
 from deephar_ros.localizer.checkpoint import LocalizerError

@@ -17,8 +17,8 @@ from deephar_ros.data.cutouts import load_sources
 from deephar_ros.draw import save_picture
 from deephar_ros.localizer.checkpoint import spec_from_dict
 from deephar_ros.localizer.network import LocalizerNet
-from deephar_ros.train.curve import draw_curves
 from deephar_ros.train.localizer import LocalizerTrainConfig, LocalizerTrainer
+from deephar_ros.train.log_curve import draw_curves
 
 
 def main() -> int:

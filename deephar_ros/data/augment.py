@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from deephar_ros.data.colour import Colour
+from deephar_ros.data.resample import Image
+from deephar_ros.data.view import Person, Reach, View
+from deephar_ros.data.windows import CropWindow
 from deephar_ros.geometry import Array, bounds
-from deephar_ros.skeleton import Layout
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,41 @@ class AugmentConfig:
     gray: float = 0.1
     blur: float = 0.15
     background: float = 0.75  # share of the crops put onto another picture where theirs ends, if there are any (ours)
+
+    def view(self, person: Person, size: int, rng: np.random.Generator) -> View:
+        """A random view of the person, or of the evaluation window of somebody without joints."""
+        window = person.evaluation_window
+        points = person.joints[..., :2].reshape(-1, 2)
+        if not np.isfinite(points).all(-1).any():
+            points = np.reshape(window.box, (2, 2))
+        matrix = random_crop_matrix(points, size, self, rng)
+        determinant = float(np.linalg.det(matrix[:, :2]))
+        side = size / abs(determinant) ** 0.5
+        return View(
+            matrix=np.vstack([matrix / size, [0.0, 0.0, 1.0]]),
+            mirrored=determinant < 0,
+            depth_scale=side / max(window.width, window.height),
+            colour=self.colour(rng),
+            over_background=bool(rng.random() < self.background),
+        )
+
+    def colour(self, rng: np.random.Generator) -> Colour:
+        red, green, blue = rng.uniform(*self.power, 3)
+        return Colour(
+            (float(red), float(green), float(blue)),
+            contrast=1 + rng.uniform(-self.contrast, self.contrast),
+            brightness=1 + rng.uniform(-self.brightness, self.brightness),
+            gray=bool(rng.random() < self.gray),
+            blur=rng.uniform(0.5, 1.5) if rng.random() < self.blur else 0.0,
+        )
+
+    def reach(self, window: CropWindow) -> Reach:
+        """For windows of 1 to 1.5 times the person's extent, as those of all data sets are."""
+        side = max(window.width, window.height)
+        angle = np.deg2rad(min(self.rotation, 45.0))
+        return Reach(
+            side / 1.5 / self.fill[1], side / self.fill[0] * (1 + 2 * self.shift) * (np.cos(angle) + np.sin(angle))
+        )
 
 
 def random_crop_matrix(joints: Array, size: int, cfg: AugmentConfig, rng: np.random.Generator) -> Array:
@@ -51,25 +86,6 @@ def random_crop_matrix(joints: Array, size: int, cfg: AugmentConfig, rng: np.ran
     return np.column_stack([linear, offset])
 
 
-def apply_matrix(matrix: Array, points: Array) -> Array:
-    """(2, 3) affine map of (..., 2) points."""
-    return points @ matrix[:, :2].T + matrix[:, 2]
-
-
-def warp(image: Image, matrix: Array, size: int) -> Image:
-    """Resamples `image` by a (2, 3) map of continuous pixel coordinates to (size, size); black outside."""
-    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if shrink < 0.5:  # bilinear sampling would skip pixels: average them first
-        factor = 2 * shrink
-        target = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-        exact = np.array([image.shape[1] / target[0], image.shape[0] / target[1]])
-        image = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
-        matrix = np.column_stack([matrix[:, :2] * exact, matrix[:, 2]])
-    centred = matrix.copy()  # OpenCV counts from pixel centres
-    centred[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
-    return cv2.warpAffine(image, centred, (size, size), flags=cv2.INTER_LINEAR)
-
-
 def blend_background(crop: Image, inside: Image, background: Image) -> Image:
     """Puts `background` where `inside` is 0, softly, so that no edge gives the person away."""
     size = crop.shape[0]
@@ -88,41 +104,4 @@ def random_background(picture: Image, size: int, rng: np.random.Generator) -> Im
 
 def change_colour(crop: Image, cfg: AugmentConfig, rng: np.random.Generator) -> Image:
     """Channel power, contrast, brightness, and now and then gray or blurred."""
-    value = (crop.astype(np.float32) / 255) ** rng.uniform(*cfg.power, 3).astype(np.float32)
-    value = (value - 0.5) * (1 + rng.uniform(-cfg.contrast, cfg.contrast)) + 0.5
-    value *= 1 + rng.uniform(-cfg.brightness, cfg.brightness)
-    if rng.random() < cfg.gray:
-        value = np.repeat(value.mean(-1, keepdims=True), 3, -1)
-    if rng.random() < cfg.blur:
-        value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.5, 1.5))
-    return (value.clip(0, 1) * 255).astype(np.uint8)
-
-
-def augment(
-    image: Image,
-    joints: Array,
-    layout: Layout,
-    size: int,
-    cfg: AugmentConfig,
-    rng: np.random.Generator,
-    background: Image | None = None,
-) -> tuple[Image, Array]:
-    """One random training crop.
-
-    Args:
-        image: (H, W, 3) RGB picture.
-        joints: (J, 2) in its pixels, NaN where unknown.
-        background: a picture without people to fill what lies outside of `image`; None leaves it black.
-
-    Returns:
-        The crop (size, size, 3) and the joints (J, 2) in its pixels, left and right exchanged if it was mirrored.
-    """
-    matrix = random_crop_matrix(joints, size, cfg, rng)
-    crop = warp(image, matrix, size)
-    if background is not None and rng.random() < cfg.background:
-        inside = warp(np.full(image.shape[:2], 255, np.uint8), matrix, size)
-        crop = blend_background(crop, inside, random_background(background, size, rng))
-    moved = apply_matrix(matrix, joints)
-    if np.linalg.det(matrix[:, :2]) < 0:
-        moved = moved[layout.flip]
-    return change_colour(crop, cfg, rng), moved
+    return cfg.colour(rng).apply(crop)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from deephar_ros.data.augment import AugmentConfig, Image, apply_matrix, change_colour, warp
+from deephar_ros.data.augment import AugmentConfig, change_colour
 from deephar_ros.data.cutouts import Portrait, Sources, body_mask, person_box
+from deephar_ros.data.resample import Image, apply_matrix, warp
 from deephar_ros.data.scenery import camera_faults, random_backdrop, soft_frame, tint
 from deephar_ros.geometry import Array
 from deephar_ros.localizer.letterbox import PAD

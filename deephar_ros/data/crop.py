@@ -39,28 +39,43 @@ def crop(
         The crop (size, size, 3) and the map (3, 3) from pixels of `image` to [0, 1], where 1 is the right or bottom
         edge of the crop. A mirrored crop's left and right joints are still to be exchanged (`Layout.flip`).
     """
+    height, width = image.shape[:2]
+    box, matrix = crop_map((width, height), window, angle, flip)
     picture = Image.fromarray(image)
-    matrix = np.eye(3)
     if angle:
-        matrix = _rotation(angle, window, picture.size)
         picture = picture.rotate(angle, Image.Resampling.BILINEAR, expand=True)
+    picture = picture.crop(box)
+    if flip and order == "flip_resize":
+        picture = _mirror(picture)
+    picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    if flip and order == "resize_flip":
+        picture = _mirror(picture)
+    return np.array(picture), matrix
 
+
+def crop_map(
+    image_size: tuple[int, int], window: CropWindow, angle: float = 0.0, flip: bool = False
+) -> tuple[tuple[int, int, int, int], NDArray[np.float64]]:
+    """Where `crop` cuts, without pixels.
+
+    The map is where joints go. Pillow gives a turned picture whole pixels of room and centres the content there, so its
+    pixels lie up to one pixel of the picture right of and below their place on the map.
+
+    Returns:
+        The cut's left, top, right and bottom edge in the turned picture, and the map (3, 3) that `crop` gives.
+    """
+    matrix = _rotation(angle, window, image_size) if angle else np.eye(3)
     x, y = map_points(matrix, np.array([window.x, window.y]))
     left, top, right, bottom = (int(edge) for edge in CropWindow(x, y, window.width, window.height).box)  # towards zero
-    picture = picture.crop((left, top, right, bottom))
-    matrix = _shift(-left, -top) @ matrix
 
-    # Truncation can make the sides differ by a pixel: the steps below have to use the cut's own.
+    # Truncation can make the sides differ by a pixel: what follows has to use the cut's own.
     width, height = right - left, bottom - top
     if min(width, height) < 1:
         raise ValueError(f"a window of {window.width} x {window.height} pixels holds no whole one")
-    if flip and order == "flip_resize":
-        picture, matrix = _mirror(picture), _shift(width, 0) @ _scale(-1, 1) @ matrix
-    picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-    matrix = _scale(size / width, size / height) @ matrix
-    if flip and order == "resize_flip":
-        picture, matrix = _mirror(picture), _shift(size, 0) @ _scale(-1, 1) @ matrix
-    return np.array(picture), _scale(1 / size, 1 / size) @ matrix
+    matrix = _scale(1 / width, 1 / height) @ _shift(-left, -top) @ matrix
+    if flip:
+        matrix = _shift(1, 0) @ _scale(-1, 1) @ matrix
+    return (left, top, right, bottom), matrix
 
 
 def map_points(matrix: Array, points: Array) -> Array:

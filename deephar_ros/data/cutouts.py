@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deephar_ros.data.augment import Image
-from deephar_ros.data.lsp import Sample, load_lsp
+from deephar_ros.data.lsp import load_lsp
+from deephar_ros.data.pictures import read
+from deephar_ros.data.resample import Image
+from deephar_ros.data.samples import Sample
 from deephar_ros.geometry import Array, bounds
 from deephar_ros.skeleton import PA17
 from deephar_ros.sources import read_picture
@@ -123,8 +125,8 @@ def load_sources(data: Path, held_out: bool) -> Sources:
         raise FileNotFoundError(f"{data / 'backgrounds_320'} holds no *.jpg")
     samples = lsp[-100:] if held_out else REPEAT_LSP * lsp[:-100]
     samples = samples + [s for i, s in enumerate(extended) if _is_held_out(i, held_out)]
-    pictures = {s.image: read_picture(s.image) for s in samples if _usable(s)}
-    portraits = [Portrait(pictures[s.image], s.joints) for s in samples if _usable(s)]
+    pictures = {s.picture: read(s.picture) for s in samples if _usable(s)}
+    portraits = [Portrait(pictures[s.picture], s.joints[:, :2]) for s in samples if _usable(s)]
     return Sources(portraits, [read_picture(file) for i, file in enumerate(files) if _is_held_out(i, held_out)])
 
 
@@ -134,4 +136,4 @@ def _is_held_out(index: int, wanted: bool) -> bool:
 
 def _usable(sample: Sample) -> bool:
     """Enough joints are known that their bounds are those of the person."""
-    return int(np.isfinite(sample.joints).all(-1).sum()) >= MIN_JOINTS
+    return int(np.isfinite(sample.joints[:, :2]).all(-1).sum()) >= MIN_JOINTS

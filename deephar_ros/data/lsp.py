@@ -1,53 +1,76 @@
 """Leeds Sports Pose and its extension (Johnson & Everingham 2010, 2011) as samples for 2D pose.
 
-A folder holds `images/im*.jpg` and `joints.npz` with `joints` (N, 14, 3): x, y in pixels and a flag. In LSP-extended
-the flag is 1 for annotated joints; in LSP it is 1 for occluded ones, and every joint is annotated.
+A folder holds `images/im*.jpg` and `joints.mat` as in the official archives (lsp_dataset_original.zip,
+lspet_dataset.zip or hr-lspet.zip), or `joints.npz` with `joints` (N, 14, 3): x, y in pixels and a flag. In
+LSP-extended the flag is 1 for annotated joints; in LSP it is 1 for occluded ones, and every joint is annotated.
+
+Left and right are the person's own: seen on the contact sheets of both sets, where LSP-extended, which was annotated by
+many hands, has them exchanged now and then.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from deephar_ros.geometry import Array
-from deephar_ros.skeleton import LSP14, PA17
+from deephar_ros.data.joints import to_layout
+from deephar_ros.data.matlab import read_mat
+from deephar_ros.data.samples import DatasetError, Picture, Sample
+from deephar_ros.data.windows import CropWindow
+from deephar_ros.geometry import Array, bounds
+from deephar_ros.skeleton import LSP14, PA17, Layout
 
-MIN_JOINTS = 5
-"""Persons with fewer annotated joints say too little of where they are."""
+Split = Literal["train", "test", "all"]
+
+PAGE = "lsp_dataset_original.zip of sam.johnson.io/research/lsp.html, or lspet_dataset.zip of lspet.html there"
+
+TRAIN_PERSONS = 1000
+"""LSP's official split: so many persons are for training, the rest for testing. LSP-extended is all training."""
+
+CROP_MARGIN = 1.25
+"""Side of the evaluation crop over the largest extent of the person's joints. LSP gives neither boxes nor a rule."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One annotated person: picture and joints (J, 2) in its pixels, network order, NaN where not annotated."""
-
-    image: Path
-    joints: Array
-
-
-def load_lsp(folder: Path, extended: bool) -> list[Sample]:
+def load_lsp(folder: Path, extended: bool, split: Split = "all", layout: Layout = PA17) -> list[Sample]:
     """All persons of one folder whose picture is there, in file order.
 
     Raises:
-        FileNotFoundError: the folder has no `joints.npz`, or none of the pictures is there.
+        FileNotFoundError: the folder has no `joints.mat` or `joints.npz`, or none of the pictures is there.
+        DatasetError: the joints are not those of the set.
     """
-    table = folder / "joints.npz"
-    if not table.is_file():
-        raise FileNotFoundError(f"{table} is missing: {folder} is not a Leeds Sports Pose folder")
-    with np.load(table) as file:
-        joints = file["joints"].astype(np.float32)
-    pictures = {int(path.stem.removeprefix("im")): path for path in (folder / "images").glob("im*.jpg")}
+    joints = load_joints(folder, extended)
+    pictures = {int(path.stem.removeprefix("im")): path for path in (folder / "images").glob("im*.[jp][pn]g")}
     samples = []
-    for row, person in enumerate(joints, start=1):
-        if row in pictures:
-            points = person[:, :2].copy()
-            if extended:
-                points[person[:, 2] == 0] = np.nan
-            samples.append(Sample(pictures[row], lsp_to_pa17(points)))
-    if not samples:
-        raise FileNotFoundError(f"{folder / 'images'} holds no im*.jpg that {table.name} describes")
+    for row, points in enumerate(joints, start=1):
+        if row not in pictures or not _belongs(row, extended, split) or not np.isfinite(points).all(-1).any():
+            continue
+        placed = to_layout(lsp_to_pa17(points), PA17.joints, layout)
+        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points)))
+    if not samples and split != "test":
+        raise FileNotFoundError(f"{folder / 'images'} holds no im*.jpg that the joints describe; take {PAGE}")
     return samples
+
+
+def load_joints(folder: Path, extended: bool) -> Array:
+    """(N, 14, 2) pixels of all persons in LSP's order, NaN where not annotated. Raises as `load_lsp`."""
+    table, archive = folder / "joints.npz", folder / "joints.mat"
+    if table.is_file():
+        with np.load(table) as file:
+            joints = file["joints"]
+    elif archive.is_file():
+        joints = _official(archive, extended)
+    else:
+        raise FileNotFoundError(
+            f"{archive} is missing (nor is joints.npz there): {folder} is not a Leeds Sports Pose folder; take {PAGE}"
+        )
+    if joints.ndim != 3 or joints.shape[1:] != (len(LSP14), 3):
+        raise DatasetError(f"{folder}: joints of shape {joints.shape}, not (persons, 14, 3); take {PAGE}")
+    points = joints[..., :2].astype(np.float32)
+    if extended:
+        points[joints[..., 2] == 0] = np.nan
+    return points
 
 
 def lsp_to_pa17(points: Array) -> Array:
@@ -63,16 +86,21 @@ def lsp_to_pa17(points: Array) -> Array:
     return np.stack([at[name] for name in PA17.joints])
 
 
-def lsp_split(data: Path, repeat_lsp: int, validation: int) -> tuple[list[Sample], list[Sample]]:
-    """LSP-extended and LSP, repeated, for training; the last `validation` persons of LSP for validation.
+def _official(archive: Path, extended: bool) -> Array:
+    """(N, 14, 3) from (3, 14, N) of LSP or (14, 3, N) of LSP-extended."""
+    joints = np.asarray(read_mat(archive, PAGE, ["joints"])["joints"])
+    expected = (len(LSP14), 3) if extended else (3, len(LSP14))
+    if joints.ndim != 3 or joints.shape[:2] != expected:
+        other = "LSP" if extended else "LSP-extended"
+        raise DatasetError(f"{archive}: joints of shape {joints.shape}, not {expected} and persons; is it {other}?")
+    return joints.transpose((2, 0, 1) if extended else (2, 1, 0))
 
-    Args:
-        data: folder with `lspet_compact` and `lsp_train`.
-    """
-    lsp = load_lsp(data / "lsp_train", extended=False)
-    extended = [sample for sample in load_lsp(data / "lspet_compact", extended=True) if _known(sample) >= MIN_JOINTS]
-    return extended + repeat_lsp * lsp[:-validation], lsp[-validation:]
+
+def _belongs(row: int, extended: bool, split: Split) -> bool:
+    return split == "all" or (extended or row <= TRAIN_PERSONS) == (split == "train")
 
 
-def _known(sample: Sample) -> int:
-    return int(np.isfinite(sample.joints).all(-1).sum())
+def _window(points: Array) -> CropWindow:
+    x0, y0, x1, y1 = bounds(points)
+    side = CROP_MARGIN * max(x1 - x0, y1 - y0)
+    return CropWindow((x0 + x1) / 2, (y0 + y1) / 2, side, side)

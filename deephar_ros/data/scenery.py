@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from deephar_ros.data.augment import Image, random_background
+from deephar_ros.data.augment import random_background
+from deephar_ros.data.resample import Image
 
 
 def random_backdrop(backgrounds: Sequence[Image], size: int, flat: float, rng: np.random.Generator) -> Image:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deephar_ros.data.augment import Image
 from deephar_ros.data.composites import SceneConfig, random_scene
 from deephar_ros.data.cutouts import Sources, person_box
+from deephar_ros.data.resample import Image
 from deephar_ros.geometry import Array, Box
 from deephar_ros.localizer.decode import iou
 from deephar_ros.localizer.localizer import Localizer

@@ -23,8 +23,17 @@ from deephar_ros.localizer.checkpoint import LocalizerSpec, save_localizer
 from deephar_ros.localizer.decode import encode
 from deephar_ros.localizer.network import STRIDE, LocalizerNet
 from deephar_ros.pixels import normalise
+from deephar_ros.train.config import ScheduleConfig
 from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
-from deephar_ros.train.state import load_state, save_state, warm_cosine
+from deephar_ros.train.schedules import rate_factor
+from deephar_ros.train.state import (
+    fill_optimizer,
+    load_state,
+    optimizer_tensors,
+    prefixed,
+    save_state,
+    without_prefix,
+)
 
 
 @dataclass(frozen=True)
@@ -134,12 +143,20 @@ class LocalizerTrainer:
             log.write(json.dumps(line) + "\n")
         tqdm.write(json.dumps(line))
         save_localizer(self.out, cast(LocalizerNet, self.averaged.module), self.spec)
-        save_state(self.out, self.net, self.averaged, self.optimizer, self.seen)
+        state = prefixed("net", self.net.state_dict()) | prefixed("averaged", self.averaged.state_dict())
+        state |= prefixed("optimizer", optimizer_tensors(self.optimizer))
+        save_state(self.out, state, {"seen": self.seen})
 
     def resume(self) -> None:
         """Goes on where the state in `out` stopped; FileNotFoundError if there is none."""
-        self.seen = load_state(self.out, self.net, self.averaged, self.optimizer, self.device)
+        state, facts = load_state(self.out)
+        self.net.load_state_dict(without_prefix("net", state))
+        self.averaged.load_state_dict(without_prefix("averaged", state))
+        fill_optimizer(self.optimizer, without_prefix("optimizer", state))
+        self.seen = facts["seen"]
 
     @property
     def learning_rate(self) -> float:
-        return warm_cosine(self.cfg.learning_rate, self.cfg.warm_up, self.cfg.images, self.seen)
+        epochs = self.cfg.images / self.cfg.warm_up  # the schedule counts in epochs: here, in warm-ups
+        schedule = ScheduleConfig(kind="cosine", warm_up=1.0)
+        return self.cfg.learning_rate * rate_factor(schedule, (self.seen + 1) / self.cfg.warm_up, epochs)

@@ -76,6 +76,18 @@ def pose_loss(
     return (elastic_net(pose[..., : target.shape[-1]], target, weights) + confidence_weight * seen).mean()
 
 
+def action_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Categorical cross-entropy of one action set at one block, summed over the labelled clips, divided by all clips.
+
+    Args:
+        probabilities: (B, num_actions), rows sum to 1.
+        labels: (B,) numbers of the true actions; -1 where a clip has none of this set.
+    """
+    labelled = labels >= 0
+    right = probabilities.gather(1, labels.clamp(min=0)[:, None])[:, 0].clamp(min=1e-7)
+    return -torch.where(labelled, right.log(), 0.0).sum() / len(labels)
+
+
 def _binary_cross_entropy(probability: Tensor, truth: Tensor) -> Tensor:
     """Elementwise; clipped so that a wrong certainty costs much and not infinitely much."""
     clipped = probability.clamp(1e-7, 1 - 1e-7)

@@ -1,49 +1,57 @@
-"""The state of a training run in one safetensors file, and its schedule."""
+"""The state of a run that a later process goes on from: one safetensors file, nothing in it can run code."""
 
 from __future__ import annotations
 
-import math
+import json
+import os
 from pathlib import Path
+from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
 
-STATE = "state.safetensors"
-
-
-def warm_cosine(peak: float, warm_up: int, images: int, seen: int) -> float:
-    """Learning rate after `seen` images: linear up to `peak` over `warm_up` images, then a cosine to 0 at `images`."""
-    if seen < warm_up:
-        return peak * (seen + 1) / warm_up
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, seen / images)))
+FILE = "state.safetensors"
 
 
-def save_state(folder: Path, net: nn.Module, averaged: AveragedModel, optimizer: Optimizer, seen: int) -> None:
-    """Writes all that is needed to go on; a crash meanwhile leaves the old file whole."""
-    state = {f"net.{k}": v for k, v in net.state_dict().items()}
-    state |= {f"averaged.{k}": v for k, v in averaged.state_dict().items()}
-    for index, values in optimizer.state_dict()["state"].items():
-        state |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
-    state["seen"] = torch.tensor(seen)
-    partial = folder / (STATE + ".partial")
-    save_file({k: v.contiguous().clone() for k, v in state.items()}, partial)
-    partial.replace(folder / STATE)
+def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Writes tensors and, in the file's head as JSON, plain facts; a crash meanwhile leaves the old file whole."""
+    partial = folder / (FILE + ".partial")
+    separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(separate, partial, metadata={"state": json.dumps(facts)})
+    os.replace(partial, folder / FILE)
 
 
-def load_state(
-    folder: Path, net: nn.Module, averaged: AveragedModel, optimizer: Optimizer, device: torch.device
-) -> int:
-    """The inverse of `save_state`; returns how many images were seen. FileNotFoundError if there is no state."""
-    state = load_file(folder / STATE, device=str(device))
-    for prefix, module in (("net.", net), ("averaged.", averaged)):
-        module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The inverse of `save_state`; FileNotFoundError if there is no state in `folder`."""
+    if not (folder / FILE).is_file():
+        raise FileNotFoundError(f"{folder} holds no {FILE} to go on from")
+    with safe_open(folder / FILE, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["state"])  # noqa: SIM118
+
+
+def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, under the rest of their names."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(prefix + ".")}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Moments and step counts as "<number of the weight>.<name>"."""
+    moments = optimizer.state_dict()["state"]
+    return {
+        f"{n}.{name}": value for n, values in moments.items() for name, value in values.items() if value is not None
+    }
+
+
+def fill_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
     moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in state.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            moments.setdefault(int(index), {})[name] = value
+    for key, value in tensors.items():
+        number, _, name = key.partition(".")
+        moments.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    return int(state["seen"])

@@ -1,167 +1,296 @@
-"""Training of the pose part: one readable loop that shows its progress and can be stopped and resumed anywhere."""
+"""Training: one loop over the stages of a run that shows its progress and can be stopped and resumed anywhere."""
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from deephar_ros.checkpoint import ModelSpec, save_checkpoint
-from deephar_ros.data.augment import AugmentConfig
-from deephar_ros.data.lsp import Sample
-from deephar_ros.data.pose_dataset import EndlessOrder, PoseDataset
-from deephar_ros.model.spnet import SPNet
+from deephar_ros.data.batches import Batch
+from deephar_ros.model.features import unpack
+from deephar_ros.model.spnet import ClipOutput, FrameOutput, SPNet
 from deephar_ros.pixels import normalise
-from deephar_ros.train.evaluate import pose_accuracy
-from deephar_ros.train.losses import CONFIDENCE_WEIGHT, pose_loss
+from deephar_ros.train.batch import Source, parts, tensors
+from deephar_ros.train.config import OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
+from deephar_ros.train.distributed import Group
+from deephar_ros.train.interrupt import Interrupt
+from deephar_ros.train.monitor import Monitor
+from deephar_ros.train.objective import Objective
+from deephar_ros.train.predictions import prediction_grid
+from deephar_ros.train.schedules import make_optimizer, rate_factor
+from deephar_ros.train.stages import copy_replica, set_mode, trained_weights
+from deephar_ros.train.state import fill_optimizer, load_state, optimizer_tensors, prefixed, save_state, without_prefix
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train. The schedule is AdamW with a linear warm-up and a cosine to zero over `images` crops."""
-
-    images: int = 200_000
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    warm_up: int = 5_000  # images
-    average: float = 0.998  # decay of the running average of the weights that is evaluated and saved
-    confidence_weight: float = CONFIDENCE_WEIGHT
-    empty: float = 0.04  # share of crops without a person
-    bfloat16: bool = True
-    seed: int = 0
-    save_every: int = 10_000  # images
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-
-
-def learning_rate(cfg: TrainConfig, seen: int) -> float:
-    """Rate after `seen` images."""
-    if seen < cfg.warm_up:
-        return cfg.learning_rate * (seen + 1) / cfg.warm_up
-    return cfg.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, seen / cfg.images)))
+Evaluate = Callable[[SPNet, StageConfig], dict[str, float]]
+"""Measures by name of a network in evaluation mode, of what the stage trains."""
 
 
 class Trainer:
-    """Trains the pose outputs of `net` and leaves a checkpoint folder, a log and the state to resume from in `out`."""
+    """Trains `net` and leaves a checkpoint folder, log.jsonl and the state to resume from in `out`.
+
+    Attributes:
+        stage, step: how many stages are complete, and how many steps of the next one.
+        images: pictures seen so far by all processes, frames of clips counted.
+    """
 
     def __init__(
-        self, net: SPNet, spec: ModelSpec, cfg: TrainConfig, out: Path, device: torch.device | str = "cpu"
+        self,
+        net: SPNet,
+        run: RunConfig,
+        out: Path,
+        device: torch.device | str = "cpu",
+        group: Group | None = None,
+        evaluate: Evaluate | None = None,
     ) -> None:
-        self.spec, self.cfg, self.out, self.device = spec, cfg, out, torch.device(device)
-        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(cfg.average), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
-        self.seen = 0
+        self.run, self.out, self.device = run, out, torch.device(device)
+        self.group, self.evaluate = group or Group(), evaluate
+        if run.runtime.synchronise_norm:
+            net = cast(SPNet, nn.SyncBatchNorm.convert_sync_batchnorm(net))
+        memory = torch.channels_last if run.runtime.channels_last else torch.contiguous_format
+        self.net = net.to(self.device).to(memory_format=memory)  # type: ignore[call-overload]
+        self.forward = torch.compile(self.net) if run.runtime.compile else self.net
+        self.averaged = (
+            AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(run.average), use_buffers=True)
+            if run.average
+            else None
+        )
+        self.objective = Objective(net.config, run.loss)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.stage = self.step = self.images = 0
 
-    def fit(self, train: Sequence[Sample], validation: Sequence[Sample], backgrounds: Sequence[Path]) -> None:
-        """Trains from `seen` up to `cfg.images` images, evaluating and saving every `cfg.save_every`."""
-        cfg = self.cfg
-        dataset = PoseDataset(train, backgrounds, self.spec.input_size, cfg.augment, cfg.empty, cfg.seed)
-        order = EndlessOrder(len(dataset), cfg.seed, self.seen)
-        batches = iter(DataLoader(dataset, cfg.batch, sampler=order, num_workers=1, prefetch_factor=4))
-        recent: list[float] = []
-        started, first = time.monotonic(), self.seen
-        with tqdm(total=cfg.images, initial=self.seen, unit="img", smoothing=0.05, mininterval=5) as bar:
-            while self.seen < cfg.images:
-                crops, target = next(batches)
-                recent.append(self.step(crops.to(self.device), target.to(self.device)))
-                bar.update(len(crops))
-                if self.seen // cfg.save_every > (self.seen - len(crops)) // cfg.save_every or self.seen >= cfg.images:
-                    rate = (self.seen - first) / (time.monotonic() - started)
-                    self.report(float(np.mean(recent)), rate, validation)
-                    recent.clear()
+    @property
+    def best(self) -> SPNet:
+        """The network that is evaluated and saved."""
+        return self.net if self.averaged is None else cast(SPNet, self.averaged.module)
 
-    def step(self, crops: Tensor, target: Tensor) -> float:
-        """One update with crops (B, 3, H, W) uint8, targets (B, J, 2): the loss; FloatingPointError if not finite."""
-        self.net.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.cfg, self.seen)
-        images = normalise(crops).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cfg.bfloat16):
-            poses = self.net.frames(images).poses
-        losses = [pose_loss(pose, target, self.cfg.confidence_weight) for pose in poses]
-        loss = torch.stack(losses).sum()
-        if not loss.isfinite():
-            torch_file = self.out / "bad_batch.safetensors"
-            save_file({"crops": crops.cpu(), "target": target.cpu()}, torch_file)
-            raise FloatingPointError(
-                f"the loss is {loss.item()} after {self.seen} images; the batch is in {torch_file}"
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimizer.step()
-        self.averaged.update_parameters(self.net)
-        self.seen += len(crops)
-        return float(loss.detach()) / len(losses)
+    def fit(self, source: Source) -> bool:
+        """Trains from where the run stands to its end; False if it was interrupted, its state then is saved."""
+        total = sum(stage.steps * self._pictures_per_step(stage) for stage in self.run.stages)
+        silent = self.group.rank > 0
+        with (
+            Interrupt() as interrupt,
+            Monitor(self.out, total, self.images, self.run.logging.tensorboard, silent) as monitor,
+        ):
+            while self.stage < len(self.run.stages):
+                if not self._run_stage(source, monitor, interrupt):
+                    self.save_state()
+                    monitor.say(f"interrupted and saved after {self.images} images; --resume goes on from here")
+                    return False
+                self.stage, self.step, self.optimizers = self.stage + 1, 0, {}
+                self.save_state()
+        return True
 
-    def report(self, loss: float, rate: float, validation: Sequence[Sample]) -> None:
-        """Evaluates the averaged weights, appends a line to `log.jsonl` and saves everything."""
-        average = cast(SPNet, self.averaged.module)
-        pck = pose_accuracy(average.eval(), self.spec, validation, self.device)
+    def _run_stage(self, source: Source, monitor: Monitor, interrupt: Interrupt) -> bool:
+        """The rest of the current stage; False if it was interrupted."""
+        stage = self.run.stages[self.stage]
+        if self.step == 0:
+            self._begin_stage()
+            if stage.copy_replica:
+                for net in {self.net, self.best}:
+                    copy_replica(net)
+        saved_at, saved_images = time.monotonic(), self.images
+        batches = source.steps(self.stage, self.step)
+        while self.step < stage.steps:
+            try:
+                step = next(batches)
+            except RuntimeError:
+                if interrupt.requested:  # the signal went to the loaders too, and they died of it
+                    return False
+                raise
+            losses, stop = self.update(step, interrupt.requested)
+            broken = [name for batch in step.values() for name in batch.get("broken", ())]
+            monitor.step(losses, self._pictures_per_step(stage), broken)
+            if self._is_time_to_validate(stage):
+                self._report(monitor, step)
+            logging = self.run.logging
+            if stop:
+                return False
+            if (time.monotonic() - saved_at) / 60 >= logging.save_minutes or (
+                0 < logging.save_images <= self.images - saved_images
+            ):
+                self.save_state()
+                saved_at, saved_images = time.monotonic(), self.images
+        return True
+
+    def _begin_stage(self) -> None:
+        stage = self.run.stages[self.stage]
+        weights = trained_weights(self.net, stage)
+        names = ("pose", "action") if stage.separate_updates else ("both",)
+        self.optimizers = {name: make_optimizer(self._optimizer_config(stage), weights) for name in names}
+
+    def update(self, batches: dict[str, Batch], stop: bool = False) -> tuple[dict[str, float], bool]:
+        """One step: a forward and backward pass of each batch, and an update by their sum or after each.
+
+        Args:
+            batches: by "pose" and "action".
+            stop: whether this process was asked to stop.
+
+        Returns:
+            Losses by name and whether any process was asked to stop, alike in all processes.
+
+        Raises:
+            FloatingPointError: a loss is not finite; the batch is in a file in `out`, the weights are unchanged.
+        """
+        stage = self.run.stages[self.stage]
+        set_mode(self.net, stage)
+        rate = self.learning_rate()
+        losses = {name: torch.zeros((), device=self.device) for name in batches}
+        asked = torch.full((), float(stop), device=self.device)
+        for name, optimizer in self.optimizers.items():
+            chosen = {kind: batch for kind, batch in batches.items() if name in ("both", kind)}
+            if not chosen:
+                continue
+            optimizer.zero_grad()
+            for kind, batch in chosen.items():
+                losses[kind] += self._backward(kind, batch, stage.accumulate)
+            gradients = [w.grad for w in self.net.parameters() if w.grad is not None]
+            self.group.average_([*gradients, *self._running_statistics(), *losses.values(), asked])
+            if self._optimizer_config(stage).clip:
+                nn.utils.clip_grad_norm_(self.net.parameters(), self._optimizer_config(stage).clip)
+            for weights in optimizer.param_groups:
+                weights["lr"] = rate
+            optimizer.step()
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.net)
+        self.step += 1
+        self.images += self._pictures_per_step(stage)
+        return {name: float(loss) for name, loss in losses.items()}, bool(asked > 0)
+
+    def _backward(self, kind: str, batch: Batch, count: int) -> Tensor:
+        """Adds a batch's gradients to those that the weights have, in `count` parts; its loss."""
+        total = torch.zeros((), device=self.device)
+        pieces = parts(batch, count)
+        for part in pieces:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.runtime.bfloat16):
+                output = self._forward(part["images"].to(self.device, non_blocking=True))
+            if kind == "pose":
+                loss = self.objective.pose(output.poses, part["pose"].to(self.device))
+            else:
+                assert isinstance(output, ClipOutput)
+                loss = self.objective.action(output.actions, part["labels"].to(self.device))
+            (loss / len(pieces)).backward()
+            total += loss.detach() / len(pieces)
+        if not total.isfinite():
+            file = self.out / f"bad_batch{self.group.rank or ''}.safetensors"
+            save_file(tensors(batch), file)
+            raise FloatingPointError(f"the {kind} loss is {total} after {self.images} images; the batch is in {file}")
+        return total
+
+    def _forward(self, images: Tensor) -> FrameOutput | ClipOutput:
+        """Through the network, or through its action path if `images` are rows of features (B, T, K)."""
+        if images.dim() == 3:
+            return ClipOutput([], self.net.clip_actions(unpack(images, self.net.config)))
+        images = normalise(images)
+        if images.dim() == 4 and self.run.runtime.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.forward(images)
+
+    def _running_statistics(self) -> Iterable[Tensor]:
+        return (buffer for buffer in self.net.buffers() if buffer.is_floating_point())
+
+    def learning_rate(self) -> float:
+        """Of the coming step, by the schedule at its middle."""
+        stage = self.run.stages[self.stage]
+        factor = rate_factor(self._schedule(stage), (self.step + 0.5) / stage.epoch_steps, stage.epochs)
+        return self._optimizer_config(stage).learning_rate * factor
+
+    def _optimizer_config(self, stage: StageConfig) -> OptimizerConfig:
+        return stage.optimizer or self.run.optimizer
+
+    def _schedule(self, stage: StageConfig) -> ScheduleConfig:
+        return stage.schedule or self.run.schedule
+
+    def _pictures_per_step(self, stage: StageConfig) -> int:
+        clips = stage.clips * self.run.model.clip_frames
+        return (stage.batch if stage.pose else 0) + (clips if stage.action else 0)
+
+    def _is_time_to_validate(self, stage: StageConfig) -> bool:
+        interval = self.run.logging.validate_epochs * stage.epoch_steps
+        return self.step == stage.steps or self.step // interval > (self.step - 1) // interval
+
+    def _report(self, monitor: Monitor, batches: dict[str, Batch]) -> None:
+        """Evaluates, logs and saves a checkpoint; other processes than the first go on to the next step and wait."""
+        if self.group.rank:
+            return
+        stage, best = self.run.stages[self.stage], self.best.eval()
+        metrics = {} if self.evaluate is None else self.evaluate(best, stage)
         line = {
-            "images": self.seen,
-            "loss": round(loss, 5),
-            "pck": round(float(np.nanmean(pck)), 2),
-            "learning_rate": round(learning_rate(self.cfg, self.seen), 6),
-            "images_per_second": round(rate, 1),
+            "stage": stage.name,
+            "epoch": round(self.step / stage.epoch_steps, 2),
+            "images": self.images,
+            "learning_rate": self.learning_rate(),
         }
-        with (self.out / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        tqdm.write(json.dumps(line))
-        self.save(line)
+        line = monitor.report(line, metrics, self.images)
+        if monitor.shows_pictures and "pose" in batches and self.run.logging.pictures:
+            crops = batches["pose"]["images"][: self.run.logging.pictures].to(self.device)
+            monitor.picture(prediction_grid(best, crops, self.run.model.layout), self.images)
+        self.save_checkpoint(line)
 
-    def save(self, line: dict[str, float]) -> None:
-        """Checkpoint folder of the averaged weights, whose card tells `line`, and the state to resume from."""
-        save_checkpoint(self.out, cast(SPNet, self.averaged.module), self.spec, model_card(self.spec, self.cfg, line))
-        state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        state |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
-        state["seen"] = torch.tensor(self.seen)
-        partial = self.out / "state.safetensors.partial"
-        save_file({k: v.contiguous().clone() for k, v in state.items()}, partial)
-        partial.replace(self.out / "state.safetensors")
+    def save_checkpoint(self, line: dict[str, Any]) -> None:
+        """Checkpoint folder of the best weights; its card tells the last line of the log."""
+        acted = any(stage.action for stage in self.run.stages[: self.stage + 1])
+        spec = replace(self.run.model, action_trained=self.run.model.action_trained and acted)
+        save_checkpoint(self.out, self.best, spec, model_card(spec, self.run, line))
+
+    def save_state(self) -> None:
+        """All that `resume` needs; the first process writes."""
+        if self.group.rank:
+            return
+        state = prefixed("net", self.net.state_dict()) | {"random": torch.get_rng_state()}
+        if self.averaged is not None:
+            state |= prefixed("averaged", self.averaged.state_dict())
+        for name, optimizer in self.optimizers.items():
+            state |= prefixed(f"optimizer_{name}", optimizer_tensors(optimizer))
+        names = [stage.name for stage in self.run.stages]
+        facts = {"stage": self.stage, "step": self.step, "images": self.images, "stages": names}
+        save_state(self.out, state, facts)
 
     def resume(self) -> None:
-        """Goes on where the state in `out` stopped; FileNotFoundError if there is none."""
-        state = load_file(self.out / "state.safetensors", device=str(self.device))
-        self.net.load_state_dict({k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")})
-        averaged = {k.removeprefix("averaged."): v for k, v in state.items() if k.startswith("averaged.")}
-        self.averaged.load_state_dict(averaged)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in state.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.seen = int(state["seen"])
+        """Goes on where the state in `out` stopped.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is that of a run with other stages.
+        """
+        saved, facts = load_state(self.out)
+        self.stage, self.step, self.images = facts["stage"], facts["step"], facts["images"]
+        if facts["stages"][: self.stage + 1] != [stage.name for stage in self.run.stages][: self.stage + 1]:
+            raise ValueError(f"the state in {self.out} is that of a run with stages {facts['stages']}")
+        self.net.load_state_dict(without_prefix("net", saved))
+        if self.averaged is not None:
+            self.averaged.load_state_dict(without_prefix("averaged", saved))
+        if self.step:
+            self._begin_stage()
+            for name, optimizer in self.optimizers.items():
+                fill_optimizer(optimizer, without_prefix(f"optimizer_{name}", saved))
+        torch.set_rng_state(saved["random"])
 
 
-def model_card(spec: ModelSpec, cfg: TrainConfig, line: dict[str, float]) -> str:
+def model_card(spec: ModelSpec, run: RunConfig, line: dict[str, Any]) -> str:
     """What can be said of a checkpoint without looking at its pictures."""
     untrained = [what for what, ok in (("depth", spec.depth_trained), ("action", spec.action_trained)) if not ok]
+    facts = "\n".join(f"| {name} | {value} |" for name, value in line.items())
+    sets = ", ".join(f"{s.name} ({s.reader}, {s.split})" for s in run.data.sets)
     return "\n".join(
         [
             f"# {spec.name}",
             "",
-            f"2D pose trained on {line['images']} crops of {spec.input_size} px; on the held-out pictures PCK@0.2 of",
-            f"the torso is {line['pck']} % (mean over {spec.layout.name} joints, crops round the annotated person).",
+            f"Input {spec.input_size} px, joints {spec.layout.name}, trained on: {sets or 'unnamed data'}.",
             *[f"The {what} outputs are untrained: random weights." for what in untrained],
             "",
-            f"Training: `{cfg}`",
+            "| last evaluation | |",
+            "|---|---|",
+            facts,
+            "",
+            f"Stages: {'; '.join(f'{s.name}, {s.epochs:g} epochs of {s.epoch_steps} steps' for s in run.stages)}.",
             "",
         ]
     )

@@ -19,10 +19,10 @@ from deephar_ros.geometry import Box
 from deephar_ros.localizer.checkpoint import LocalizerSpec, load_localizer
 from deephar_ros.localizer.network import LocalizerNet, NetworkConfig
 from deephar_ros.skeleton import PA17
-from deephar_ros.train.curve import draw_curves
 from deephar_ros.train.evaluate_localizer import Found, match
 from deephar_ros.train.localizer import LocalizerTrainConfig, LocalizerTrainer
 from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
+from deephar_ros.train.log_curve import draw_curves
 
 # A standing person of 160 pixels in LSP's order: ankles, knees, hips; wrists, elbows, shoulders; neck, head.
 STANDING = np.array(

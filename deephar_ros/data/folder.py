@@ -1,0 +1,102 @@
+"""A folder of one's own clips, for learning actions: `FOLDER/<label>/<clip>`, a clip is a video or a folder of images.
+
+The split is, in this order: what `split.json` says ({"train": ["wave/001.mp4", ...], "test": [...]}, paths of clips in
+the folder); subfolders `train`, `validation`, `test` with the labels inside; or none, when every clip is in "all" only.
+No joints are annotated.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from deephar_ros.data.pictures import read, video_length
+from deephar_ros.data.samples import Clip, DatasetError, Picture
+from deephar_ros.skeleton import PA16, Layout
+from deephar_ros.sources import PICTURES
+
+SPLITS = ("train", "validation", "val", "test")
+VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"}
+
+PAGE = "your own recordings: FOLDER/<label>/<clip>.mp4, or FOLDER/<label>/<clip>/ with pictures"
+
+
+def folder_labels(folder: Path) -> tuple[str, ...]:
+    """Names of the actions in alphabetical order, over all splits; DatasetError if there is none."""
+    labels = sorted({path.name for place in _places(folder, "all") for path in _folders(place)})
+    if not labels:
+        raise DatasetError(f"{folder} has no subfolder; a subfolder for each action holds its clips")
+    return tuple(labels)
+
+
+def load_folder_clips(folder: Path, split: str, layout: Layout = PA16) -> list[Clip]:
+    """Clips of a split by label, then name; `split` "all" is every clip.
+
+    Raises:
+        DatasetError: there are no clips, no such split, or a clip of which no frame can be read.
+    """
+    labels, listed = folder_labels(folder), _listed(folder, split)
+    clips = []
+    for place in _places(folder, split):
+        for label in _folders(place):
+            for path in sorted(label.iterdir()):
+                name = path.relative_to(folder).as_posix()
+                if _is_clip(path) and (listed is None or name in listed):
+                    clips.append(_clip(name, path, labels.index(label.name), layout))
+    missing = set(listed or ()) - {clip.name for clip in clips}
+    if missing:
+        raise DatasetError(f"{folder / 'split.json'} lists {sorted(missing)[0]}, which is not there")
+    if not clips:
+        raise DatasetError(f"{folder} has no clips ({', '.join(sorted(VIDEOS))} or folders of pictures) in {split}")
+    return clips
+
+
+def _places(folder: Path, split: str) -> list[Path]:
+    """Where folders of labels are."""
+    parts = [folder / name for name in SPLITS if (folder / name).is_dir()]
+    if not parts or (folder / "split.json").is_file():
+        return [folder]
+    if split == "all":
+        return parts
+    if folder / split not in parts:
+        raise DatasetError(f"{folder} has no part {split}; it has {', '.join(part.name for part in parts)}")
+    return [folder / split]
+
+
+def _listed(folder: Path, split: str) -> set[str] | None:
+    """Names of the clips of a split by split.json; None for all that are found."""
+    file = folder / "split.json"
+    if split == "all":
+        return None
+    if not file.is_file():
+        if _places(folder, "all") == [folder]:
+            raise DatasetError(f"{folder} has neither split.json nor train/ and test/; ask for the split all")
+        return None
+    parts = json.loads(file.read_text())
+    if split not in parts:
+        raise DatasetError(f"{file} has no part {split}; it has {', '.join(parts)}")
+    return set(parts[split])
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _is_clip(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS or (path.is_dir() and any(_pictures(path)))
+
+
+def _pictures(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
+
+
+def _clip(name: str, path: Path, label: int, layout: Layout) -> Clip:
+    if path.is_dir():
+        frames = tuple(Picture(file) for file in _pictures(path))
+    else:
+        frames = tuple(Picture(path, number) for number in range(video_length(path)))
+    height, width = read(frames[0]).shape[:2]
+    joints = np.full((len(frames), len(layout), 3), np.nan, np.float32)
+    return Clip(name, frames, joints, layout, (width, height), label)

@@ -1,0 +1,122 @@
+"""The data sets that a configuration names, as lists of samples and clips. Only annotations are read here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from deephar_ros.data.paper_augment import (
+    HUMAN36M,
+    MPII,
+    NTU_CLIPS,
+    NTU_FRAMES,
+    PENN_CLIPS,
+    PENN_FRAMES,
+    PaperConfig,
+)
+from deephar_ros.data.samples import Clip, DatasetError, Sample
+from deephar_ros.data.windows import clip_window
+from deephar_ros.skeleton import Layout
+from deephar_ros.train.config import SetConfig
+
+Item = TypeVar("Item")
+
+FRAME_CHANGES: dict[str, PaperConfig] = {"human36m": HUMAN36M, "penn_action": PENN_FRAMES, "ntu": NTU_FRAMES}
+CLIP_CHANGES: dict[str, PaperConfig] = {"penn_action": PENN_CLIPS, "ntu": NTU_CLIPS}
+"""The authors' augmentation by reader; of sets that they did not use, MPII's for frames and Penn's for clips."""
+
+
+def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
+    """Persons in pictures for pose training or evaluation; `data` is the folder that holds the sets.
+
+    Raises:
+        DatasetError, FileNotFoundError: from the reader.
+    """
+    folder, split = data / cfg.folder, cast(Any, cfg.split)
+    samples: list[Sample]
+    if cfg.reader in ("lsp", "lsp_extended"):
+        from deephar_ros.data.lsp import load_lsp
+
+        samples = load_lsp(folder, cfg.reader == "lsp_extended", split, layout)
+    elif cfg.reader == "mpii":
+        from deephar_ros.data.mpii import load_mpii
+
+        samples = load_mpii(folder, split, layout)
+    elif cfg.reader == "human36m":
+        from deephar_ros.data.human36m import load_human36m
+
+        samples = load_human36m(folder, split, layout)
+    elif cfg.reader == "penn_action":
+        from deephar_ros.data.penn_action import load_penn_action
+
+        samples = load_penn_action(folder, split, layout, cfg.every, cfg.pictures)
+    elif cfg.reader == "ntu":
+        from deephar_ros.data.ntu import load_ntu
+
+        samples = load_ntu(folder, split, layout, cfg.protocol, cfg.every)
+    else:
+        return [sample for clip in load_clips(cfg, data, layout) for sample in clip_samples(clip, cfg.every)]
+    described = [s for s in samples if np.isfinite(s.joints[:, :2]).all(-1).sum() >= cfg.least_joints]
+    return _part(cfg, described)
+
+
+def load_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
+    """Videos with actions; DatasetError if the set has none, or from the reader."""
+    folder, split = data / cfg.folder, cast(Any, cfg.split)
+    if cfg.reader == "penn_action":
+        from deephar_ros.data.penn_action import load_penn_action_clips
+
+        return _part(cfg, load_penn_action_clips(folder, split, layout, cfg.pictures))
+    if cfg.reader == "ntu":
+        from deephar_ros.data.ntu import load_ntu_clips
+
+        return _part(cfg, load_ntu_clips(folder, split, layout, cfg.protocol))
+    if cfg.reader == "utd_mhad":
+        from deephar_ros.data.utd_mhad import load_utd_mhad_clips
+
+        return _part(cfg, load_utd_mhad_clips(folder, split, layout))
+    if cfg.reader == "human36m":
+        from deephar_ros.data.human36m import load_human36m_clips
+
+        return _part(cfg, load_human36m_clips(folder, split, layout))
+    if cfg.reader == "folder":
+        from deephar_ros.data.folder import load_folder_clips
+
+        return _part(cfg, load_folder_clips(folder, split, layout))
+    raise DatasetError(f"data set {cfg.name}: {cfg.reader} has no actions")
+
+
+def clip_samples(clip: Clip, every: int) -> list[Sample]:
+    """Every `every`th frame of a clip in which a joint is seen, as a picture of its own."""
+    return [
+        Sample(
+            name=f"{clip.name}/{number + 1:06d}",
+            picture=clip.frames[number],
+            joints=clip.joints[number],
+            layout=clip.layout,
+            window=clip_window(clip.joints[number : number + 1, :, :2], clip.size),
+            root_depth=clip.root_depth,
+            subject=clip.subject,
+        )
+        for number in range(0, len(clip.frames), every)
+        if np.isfinite(clip.joints[number, :, :2]).all(-1).any()
+    ]
+
+
+def paper_changes(cfg: SetConfig, clips: bool, exact: bool) -> PaperConfig:
+    """How the authors vary the crops of a set."""
+    from dataclasses import replace
+
+    changes = CLIP_CHANGES.get(cfg.reader, PENN_CLIPS) if clips else FRAME_CHANGES.get(cfg.reader, MPII)
+    return replace(changes, exact=exact)
+
+
+def _part(cfg: SetConfig, items: list[Item]) -> list[Item]:
+    """The rows and folds that are wanted; DatasetError if nothing is left."""
+    first, end = cfg.rows
+    chosen = [item for i, item in enumerate(items[first : end or None]) if i % cfg.folds in cfg.use_folds]
+    if not chosen:
+        raise DatasetError(f"data set {cfg.name}: nothing is left of {len(items)} items")
+    return chosen
