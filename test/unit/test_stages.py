@@ -64,7 +64,7 @@ def test_replica_poses_begin_as_copies_and_go_their_own_way(tmp_path: Path) -> N
 
     def difference(net: SPNet) -> float:
         block = net.blocks["up2_pb0"]
-        return float((block.heatmaps_conv1.weight - block.heatmaps_conv1_replica.weight).abs().max())  # type: ignore[union-attr, operator]
+        return float((block.heatmaps_conv1.weight - block.heatmaps_conv1_replica.weight).detach().abs().max())  # type: ignore[union-attr, operator]
 
     trainer.update = watch  # type: ignore[method-assign, assignment]
     assert difference(trainer.net) > 0
