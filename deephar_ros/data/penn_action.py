@@ -1,6 +1,7 @@
 """Penn Action (Zhang, Zhu, Derpanis 2013) as single frames for 2D pose and as clips with an action.
 
-A folder holds `frames/NNNN/NNNNNN.jpg` and `labels/NNNN.mat` as in the official archive, Penn_Action.tar.gz. A label
+A folder holds `frames/NNNN/NNNNNN.jpg` and `labels/NNNN.mat` as in the official archive, Penn_Action.tar.gz, or label
+files alone. A label
 file has x, y and visibility (n, 13), the action's name, the train flag (1 or -1) and `dimensions` (height, width, n).
 What is not visible is missing: the files put it at (1, 1) or where it was last seen.
 """
@@ -120,7 +121,7 @@ def load_penn_action_clips(folder: Path, split: Split, layout: Layout = PA16, pi
 
 def read_videos(folder: Path, split: Split) -> Iterator[Video]:
     """The label files of a split in the order of their numbers; DatasetError if there is none or one is broken."""
-    files = sorted((folder / "labels").glob("*.mat"))
+    files = sorted((folder / "labels").glob("*.mat")) or sorted(folder.glob("*.mat"))
     if not files:
         raise DatasetError(f"{folder / 'labels'} holds no *.mat; take them from {PAGE}")
     for file in files:

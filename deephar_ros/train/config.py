@@ -16,7 +16,7 @@ from deephar_ros.model.presets import PRESETS
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT
 from deephar_ros.train.strict import ConfigError, build
 
-Reader = Literal["lsp", "lsp_extended", "mpii", "human36m", "penn_action", "ntu", "utd_mhad", "folder"]
+Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder"]
 
 
 def _check(owner: object, **conditions: bool) -> None:

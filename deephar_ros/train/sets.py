@@ -23,8 +23,8 @@ from deephar_ros.train.config import SetConfig
 
 Item = TypeVar("Item")
 
-FRAME_CHANGES: dict[str, PaperConfig] = {"human36m": HUMAN36M, "penn_action": PENN_FRAMES, "ntu": NTU_FRAMES}
-CLIP_CHANGES: dict[str, PaperConfig] = {"penn_action": PENN_CLIPS, "ntu": NTU_CLIPS}
+FRAME_CHANGES: dict[str, PaperConfig] = {"human36m": HUMAN36M, "penn": PENN_FRAMES, "ntu": NTU_FRAMES}
+CLIP_CHANGES: dict[str, PaperConfig] = {"penn": PENN_CLIPS, "ntu": NTU_CLIPS}
 """The authors' augmentation by reader; of sets that they did not use, MPII's for frames and Penn's for clips."""
 
 
@@ -36,10 +36,10 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
     """
     folder, split = data / cfg.folder, cast(Any, cfg.split)
     samples: list[Sample]
-    if cfg.reader in ("lsp", "lsp_extended"):
+    if cfg.reader in ("lsp", "lspet"):
         from deephar_ros.data.lsp import load_lsp
 
-        samples = load_lsp(folder, cfg.reader == "lsp_extended", split, layout)
+        samples = load_lsp(folder, cfg.reader == "lspet", split, layout)
     elif cfg.reader == "mpii":
         from deephar_ros.data.mpii import load_mpii
 
@@ -48,7 +48,7 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
         from deephar_ros.data.human36m import load_human36m
 
         samples = load_human36m(folder, split, layout)
-    elif cfg.reader == "penn_action":
+    elif cfg.reader == "penn":
         from deephar_ros.data.penn_action import load_penn_action
 
         samples = load_penn_action(folder, split, layout, cfg.every, cfg.pictures)
@@ -65,7 +65,7 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
 def load_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
     """Videos with actions; DatasetError if the set has none, or from the reader."""
     folder, split = data / cfg.folder, cast(Any, cfg.split)
-    if cfg.reader == "penn_action":
+    if cfg.reader == "penn":
         from deephar_ros.data.penn_action import load_penn_action_clips
 
         return _part(cfg, load_penn_action_clips(folder, split, layout, cfg.pictures))

@@ -18,7 +18,7 @@ from deephar_ros.train.metrics import pckh, torso_pck
 from deephar_ros.train.sets import load_clips, load_samples
 from deephar_ros.train.tracks import TrackClips
 
-ACTION_READERS = ("penn_action", "ntu", "utd_mhad", "folder")
+ACTION_READERS = ("penn", "ntu", "utd_mhad", "folder")
 TRACK_BATCH = 64
 
 

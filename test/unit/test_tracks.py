@@ -67,7 +67,7 @@ def test_the_action_path_learns_directions_from_poses_alone(tmp_path: Path) -> N
     run = RunConfig(
         spec,
         (learning, replace(learning, fixed_norm=True)),  # at the end as it is used, by running statistics
-        DataConfig((SetConfig("videos", "penn_action", "."),)),
+        DataConfig((SetConfig("videos", "penn", "."),)),
         FeaturesConfig("poses"),
         optimizer=OptimizerConfig(learning_rate=3e-3),
         runtime=RuntimeConfig(bfloat16=False),

@@ -38,7 +38,7 @@ NETWORK = SPNetConfig(
     image_div=4,
 )
 SPEC = ModelSpec(NETWORK, input_size=32, labels=(("a", "b", "c"), ("d", "e")), clip_frames=4)
-DATA = DataConfig(sets=(SetConfig("people", "mpii", "."), SetConfig("videos", "penn_action", ".")))
+DATA = DataConfig(sets=(SetConfig("people", "mpii", "."), SetConfig("videos", "penn", ".")))
 
 
 class Noise:
