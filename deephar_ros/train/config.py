@@ -90,12 +90,14 @@ class DataConfig:
     Attributes:
         backgrounds: folder with pictures without people, below --data.
         empty: share of pose items that are such pictures, for the confidence.
+        cache: folder for decoded pictures, cut down to what crops need: made once, read by mapping; None: decode anew.
     """
 
     sets: tuple[SetConfig, ...] = ()
     validation: tuple[str, ...] = ()
     backgrounds: str | None = None
     empty: float = 0.0
+    cache: str | None = None
 
     def __post_init__(self) -> None:
         names = [s.name for s in self.sets]

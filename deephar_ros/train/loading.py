@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from deephar_ros.data.batches import Batch, batches
 from deephar_ros.data.clips import ActionClips
+from deephar_ros.data.crops_cache import CropsCache, Wanted, make_cache, wanted_of_clips, wanted_of_samples
 from deephar_ros.data.frames import PoseFrames
 from deephar_ros.data.mix import Mix
 from deephar_ros.data.view import Augmentation
@@ -61,12 +63,14 @@ class Loader:
         return self._datasets[kind, name]
 
     def _pose_frames(self, cfg: SetConfig) -> PoseFrames:
-        data = self.run.data
+        data, changes = self.run.data, augmentation(self.run, cfg, clips=False)
+        samples = load_samples(cfg, self.data, self.run.model.layout)
         return PoseFrames(
-            load_samples(cfg, self.data, self.run.model.layout),
+            samples,
             self.run.model.input_size,
-            augmentation(self.run, cfg, clips=False),
+            changes,
             self.run.runtime.seed,
+            self._cache(f"{cfg.name}_frames", wanted_of_samples(samples, changes)),
             backgrounds=sorted((self.data / data.backgrounds).glob("*.jpg")) if data.backgrounds else (),
             empty=data.empty,
         )
@@ -75,16 +79,28 @@ class Loader:
         model = self.run.model
         if self.run.features.kind != "pictures":
             return track_clips(self.run, cfg, self.data, self.net, self.device)
+        clips, changes = load_clips(cfg, self.data, model.layout), augmentation(self.run, cfg, clips=True)
         return ActionClips(
-            load_clips(cfg, self.data, model.layout),
+            clips,
             model.clip_frames,
             cfg.spacing,
             model.input_size,
-            augmentation(self.run, cfg, clips=True),
+            changes,
             self.run.runtime.seed,
+            self._cache(f"{cfg.name}_clips", wanted_of_clips(clips, changes)) if self.run.data.cache else None,
             action_set=cfg.action_set,
             action_sets=len(model.labels),
         )
+
+    def _cache(self, name: str, wanted: Sequence[Wanted]) -> CropsCache | None:
+        """The decoded pictures of a set, if they are wanted; one of several processes makes them, the others wait."""
+        if self.run.data.cache is None:
+            return None
+        folder = Path(self.run.data.cache) / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return make_cache(folder, wanted, self.run.model.input_size, max(1, self.run.runtime.workers))
 
 
 def track_clips(run: RunConfig, cfg: SetConfig, data: Path, net: SPNet, device: torch.device) -> TrackClips:

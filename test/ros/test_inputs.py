@@ -50,13 +50,13 @@ class Sender:
         assert peer.spin_until(lambda: peer.node.count_publishers(topic))
         self.seconds = 0
 
-    def send(self, image: Image | CompressedImage) -> Skeleton3D:
-        """The person in `image`, which gets the next stamp."""
+    def send(self, image: Image | CompressedImage) -> Skeleton3D | None:
+        """The last person in `image`, which gets the next stamp."""
         self.seconds += 1
         image.header.stamp, image.header.frame_id = Time(sec=self.seconds), "camera_optical_frame"
         header = image.header
         deliver(self.peer, self.publisher, image, lambda: self.arrays and self.arrays[-1].header == header)
-        return self.arrays[-1].skeletons[-1]
+        return next(reversed(self.arrays[-1].skeletons), None)
 
 
 def joints(skeleton: Skeleton3D) -> np.ndarray:
@@ -273,6 +273,21 @@ def test_detections_are_matched_by_stamp(node: Starter, peer: Peer, interfaces: 
     assert Time(sec=3) not in [array.header.stamp for array in arrays]
     detections.publish(Detection2DArray(header=picture(Time(sec=5)).header, detections=[detection(40, width=-1.0)]))
     assert send(6, detection(40)) != []
+
+
+@pytest.mark.parametrize("source", ["localizer", "auto"])
+def test_several_people_are_found_with_nothing_else_installed(source: str, start: Starter, peer: Peer) -> None:
+    """The shipped models on a frame of the demo clip, put twice beside itself."""
+    start(NODE, f"box_source:={source}", "search_period:=0.0").wait_for("waiting for images")
+    frames = [frame.pixels for frame in open_source(str(demo_clip())).frames]
+    picture_of_two = to_image(np.hstack([frames[len(frames) // 2]] * 2))
+    sender = Sender(peer, connect(peer))
+    for _ in range(10):
+        sender.send(picture_of_two)
+    people = [s for s in sender.arrays[-1].skeletons if s.state == Skeleton3D.TRACKED]
+    middles = sorted(s.roi.x_offset + s.roi.width / 2 for s in people if s.confidence > 0.8)
+    assert len(middles) == 2
+    assert middles[1] - middles[0] == pytest.approx(picture_of_two.width / 2, abs=40)
 
 
 def test_without_vision_msgs_detections_are_refused_with_the_remedy(start: Starter) -> None:
