@@ -25,11 +25,11 @@ LIBRARIES = {
 """What we import, and the name it has for pip."""
 ACCELERATORS = {"tensorrt": "engines on NVIDIA GPUs", "onnxruntime": "exported models"}
 OPTIONAL = {
-    "vision_msgs": "people's boxes from outside (box_source detections)",
-    "tf2_ros": "target_frame and joint frames",
-    "tf2_msgs": "joint frames",
+    "vision_msgs": "boxes from a detector (box_source detections), label_info",
+    "tf2_ros": "positions in target_frame",
+    "tf2_msgs": "joint frames on /tf",
     "hri_msgs": "the REP-155 topics",
-    "sensor_msgs_py": "joints and depth as point clouds",
+    "sensor_msgs_py": "joints as a point cloud",
 }
 """ROS packages that a machine may lack, and what is off without them."""
 CV_BRIDGE = """

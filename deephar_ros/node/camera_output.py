@@ -82,7 +82,7 @@ class CameraOutput:
     def close(self) -> None:
         """Gives up the publishers."""
         for publisher in self._publishers:
-            self._node.destroy_publisher(publisher)
+            self._node.destroy_lifecycle_publisher(publisher)
 
     def _show(self, result: Result, frame: Frame, header: Header) -> None:
         height, width = frame.pixels.shape[:2]
