@@ -90,7 +90,7 @@ def test_enable_and_reset(node: Process, peer: Peer) -> None:
     assert call(peer, Trigger, "/perception_node/reset", Trigger.Request()).success
     assert peer.spin_until(lambda: skeletons[-1].state == Skeleton3D.LOST)
     images.publish(picture(Time(sec=3)))
-    assert peer.spin_until(lambda: len(arrays) == 3)
+    assert peer.spin_until(lambda: len(arrays) == 3 and len(skeletons) == 4)
     assert [s.id for s in skeletons] == ["1", "1", "1", "2"]
 
 
