@@ -59,11 +59,12 @@ def test_a_healthy_node_tells_rates_ages_latencies_cut_and_memory(node: Callable
     def healthy() -> bool:
         send()
         entry = status(diagnostics, "input")
-        return bool(entry and entry.level == DiagnosticStatus.OK and "age p50, p99" in values(entry))
+        good = entry and entry.level == DiagnosticStatus.OK and "age p50, p99" in values(entry)
+        return bool(good and float(values(entry)["images in"].split()[0]) > 1)
 
     assert peer.spin_until(healthy)
     camera, pipeline, memory = (values(status(diagnostics, part)) for part in ("input", "pipeline", "memory"))
-    assert 1 < float(camera["images in"].split()[0]) < 30
+    assert float(camera["images in"].split()[0]) < 30
     assert camera["image"] == "rgb8 160x120"
     assert float(camera["age p50, p99"].split(",")[0]) < 1000
     assert pipeline["life cycle"] == "active"
