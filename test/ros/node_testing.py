@@ -42,7 +42,7 @@ def info(image: Image, f: float = 150.0) -> CameraInfo:
     """Calibration of the camera that took `image`; f = 0: uncalibrated."""
     msg = CameraInfo(header=image.header, width=image.width, height=image.height)
     if f:
-        msg.k = [f, 0.0, 79.5, 0.0, f, 59.5, 0.0, 0.0, 1.0]
+        msg.k = [f, 0.0, (image.width - 1) / 2, 0.0, f, (image.height - 1) / 2, 0.0, 0.0, 1.0]
     return msg
 
 
