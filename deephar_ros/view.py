@@ -54,7 +54,6 @@ class View:
         """Forgets everybody; those who were followed, as LOST."""
         lost = self._lost(self.tracker.reset())
         self._smoother.reset()
-        self._stamp = None
         return lost
 
     def crop(self, frame: Frame, look: Look, size: int) -> NDArray[np.uint8]:

@@ -208,8 +208,9 @@ def test_when_time_goes_backwards_everybody_is_lost_and_clips_start_afresh() -> 
     for t in range(1000, 1401, 50):
         last = pipeline(Frame(spot(160, 120), stamp=t * MS))
     assert last.actions
-    again = pipeline(Frame(spot(160, 120), stamp=0))
+    again = pipeline(Frame(spot(160, 120), stamp=500 * MS))
     assert again.restarted
+    assert pipeline(Frame(spot(160, 120), stamp=0)).restarted  # and once more
     assert not last.restarted
     assert [(p.id, p.state) for p in again.people] == [("1", State.LOST), ("2", State.NEW)]
     assert again.actions == ()
