@@ -7,21 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from deephar_ros.data.augment import blend_background, random_background
-from deephar_ros.data.crop import crop
 from deephar_ros.data.pictures import read
 from deephar_ros.data.resample import Image, warp
 from deephar_ros.data.samples import Picture, Sample
 from deephar_ros.data.view import Augmentation, Cut, Person, View, render
-
-
-def evaluation_crop(sample: Sample, size: int) -> tuple[Image, NDArray[np.float64]]:
-    """The crop (size, size, 3) that the released code scores, and the map (3, 3) from pixels to [0, 1]."""
-    return crop(read(sample.picture), sample.window, size)
 
 
 class PoseFrames(Dataset[tuple[Tensor, Tensor]]):

@@ -16,6 +16,9 @@ from rclpy.exceptions import InvalidParameterValueException, ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from deephar_ros.settings import PipelineSettings
+from deephar_ros.track import TrackSettings
+
 T = TypeVar("T")
 
 CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -76,7 +79,7 @@ class PerceptionParameters:
     target_frame: str = parameter("", "Frame of the published positions; empty: that of the image.", live=True)
 
     box_source: str = parameter(
-        "auto",
+        PipelineSettings.box_source,
         "Who finds people: the pose network itself, the topic detections, the localizer, or nobody (whole image).",
         choices=("auto", "detections", "localizer", "full_image"),
     )
@@ -85,7 +88,11 @@ class PerceptionParameters:
         4, "People looked at in one frame of a camera; when there are more, they take turns.", 1, 64, live=True
     )
     search_period: float = parameter(
-        0.5, "Seconds between two looks for more people while some are followed.", 0.0, 60.0, live=True
+        TrackSettings.search_period,
+        "Seconds between two looks for more people while some are followed.",
+        0.0,
+        60.0,
+        live=True,
     )
     min_confidence: float = parameter(
         0.6, "Mean joint confidence from which a pose counts as a person.", 0.0, 1.0, live=True
@@ -98,17 +105,33 @@ class PerceptionParameters:
     )
 
     clip_spacing: float = parameter(
-        0.0, "Seconds between the frames of a clip; 0: as the model was trained.", 0.0, 2.0, live=True
+        PipelineSettings.clip_spacing,
+        "Seconds between the frames of a clip; 0: as the model was trained.",
+        0.0,
+        2.0,
+        live=True,
     )
     label_margin: float = parameter(
-        0.1, "By how much another action must be more probable before its label is displayed.", 0.0, 1.0, live=True
+        PipelineSettings.label_margin,
+        "By how much another action must be more probable before its label is displayed.",
+        0.0,
+        1.0,
+        live=True,
     )
     smooth_messages: bool = parameter(False, "Smooth the published skeletons, too (not for learning).", live=True)
     smooth_min_cutoff: float = parameter(
-        1.5, "One-Euro filter of displayed poses: cutoff at rest, Hz; 0: off.", 0.0, 100.0, live=True
+        PipelineSettings.min_cutoff,
+        "One-Euro filter of displayed poses: cutoff at rest, Hz; 0: off.",
+        0.0,
+        100.0,
+        live=True,
     )
     smooth_beta: float = parameter(
-        10.0, "One-Euro filter: how much the cutoff grows with speed.", 0.0, 100.0, live=True
+        PipelineSettings.beta,
+        "One-Euro filter: how much the cutoff grows with speed.",
+        0.0,
+        100.0,
+        live=True,
     )
 
     overlay_rate: float = parameter(

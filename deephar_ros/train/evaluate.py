@@ -28,7 +28,6 @@ from deephar_ros.geometry import Array, Window
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.pixels import normalise
 from deephar_ros.skeleton import Layout
-from deephar_ros.train.metrics import torso_pck
 
 Crop = Callable[[NDArray[np.uint8], CropWindow, int], tuple[NDArray[np.uint8], NDArray[np.float64]]]
 """Picture (H, W, 3), window, size -> crop (size, size, 3) and the map (3, 3) from pixels to [0, 1] of the crop.
@@ -109,12 +108,6 @@ def predict_poses(
     joints = np.concatenate(found, 1).astype(np.float32)
     depth = joints[..., 2:3] if joints.shape[-1] == 4 else np.full_like(joints[..., :1], np.nan)
     return Poses(names[blocks], np.concatenate([joints[..., :2], depth], -1), joints[..., -1])
-
-
-def pose_accuracy(net: SPNet, spec: ModelSpec, samples: Sequence[Sample], device: torch.device) -> Array:
-    """(J,) PCK@0.2 of the torso of the last block, per joint."""
-    truth = np.stack([sample.joints[:, :2] for sample in samples])
-    return torso_pck(predict_poses(net, spec, samples, device).joints[-1, ..., :2], truth, spec.layout)
 
 
 @torch.inference_mode()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from deephar_ros.data.clip_indices import combine, evaluation_clips, half_clips, middle_clip, multi_clips, random_clip
 from deephar_ros.data.clips import ActionClips, clip_root_depth, evaluation_clip
-from deephar_ros.data.crop import map_points
-from deephar_ros.data.frames import evaluation_crop
+from deephar_ros.data.crop import crop, map_points
 from deephar_ros.data.paper_augment import NTU_CLIPS, PENN_SPACINGS
+from deephar_ros.data.pictures import read
 from deephar_ros.data.windows import clip_window
 from deephar_ros.skeleton import PA16
 
@@ -94,8 +94,8 @@ def test_spacings_are_all_drawn_and_flips_hold_for_the_whole_clip(tmp_path: Path
 
 def test_evaluation_crops_lead_back_to_pixels(tmp_path: Path) -> None:
     sample, clip = write_samples(tmp_path, 1)[0], write_clips(tmp_path, 1, 10)[0]
-    crop, matrix = evaluation_crop(sample, 64)
-    assert crop.shape == (64, 64, 3)
+    cut, matrix = crop(read(sample.picture), sample.window, 64)
+    assert cut.shape == (64, 64, 3)
     np.testing.assert_allclose(np.linalg.inv(matrix) @ [0, 0, 1], [20, 10, 1], atol=1e-9)
     crops, matrix = evaluation_clip(clip, [1, 5, 9], 64)
     mirrored, mirrored_matrix = evaluation_clip(clip, [1, 5, 9], 64, mirrored=True)
