@@ -91,9 +91,15 @@ def _starter(folder: Path) -> Iterator[Callable[..., Process]]:
         return processes[-1]
 
     yield start_one
+    # Asked first: who is killed leaves shared memory behind, and /dev/shm is not endless.
     for process in processes:
-        process.popen.kill()
-        process.popen.wait()
+        process.popen.terminate()
+    for process in processes:
+        try:
+            process.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            process.popen.kill()
+            process.popen.wait()
 
 
 @pytest.fixture
