@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.geometry import Array
+from deephar_ros.model.spnet import SPNet
 
 
 class Prediction(NamedTuple):
@@ -51,3 +52,12 @@ class Backend(Protocol):
     def classify(self, clips: Array) -> list[Array]:
         """Runs the action path on (M, T, K) features of M clips; per action set (M, num_actions), rows sum to 1."""
         ...
+
+
+def first_pyramids(net: SPNet, pyramids: int) -> SPNet:
+    """The network ended after that many of its pyramids; it shares the weights. ValueError if it has not as many."""
+    stages = [stage for stage in net.config.stages if stage.pyramid == pyramids]
+    if not stages:
+        raise ValueError(f"cut {pyramids}: the network has {net.config.num_pyramids} pyramids")
+    last = stages[-1]
+    return net if last.is_last else net.cut(last.pyramid, last.level)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Prediction
+from deephar_ros.backend.base import Prediction, first_pyramids
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint
 from deephar_ros.geometry import Array
 from deephar_ros.model.features import pack, section_sizes, unpack
@@ -41,12 +41,7 @@ class TorchBackend:
 
     def set_cut(self, pyramids: int) -> None:
         """See `Backend.set_cut`. The weights are shared with the whole network."""
-        stages = [stage for stage in self._whole.config.stages if stage.pyramid == pyramids]
-        if not stages:
-            whole = self._whole.config.num_pyramids
-            raise ValueError(f"cut {pyramids}: the model {self.spec.name} has {whole} pyramids")
-        last = stages[-1]
-        self._net = self._whole if last.is_last else self._whole.cut(last.pyramid, last.level)
+        self._net = first_pyramids(self._whole, pyramids)
 
     @torch.inference_mode()
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:
