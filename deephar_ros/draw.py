@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Point = tuple[int, int]
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 LEFT: Colour = (0, 114, 178)
 RIGHT: Colour = (230, 159, 0)
 MIDDLE: Colour = (240, 240, 240)
+OUTLINE: Colour = (0, 0, 0)
+
+FAR = 30_000
+"""Pixels from which on OpenCV, which counts in sixteenths with 32 bits, draws nonsense."""
 
 
 def side_colour(joint: str) -> Colour:
@@ -34,9 +40,9 @@ def side_colour(joint: str) -> Colour:
 
 
 def opacity(*confidence: float) -> float:
-    """How opaque to draw what rests on joints of these confidences: what is unsure is transparent, never invisible."""
-    mean = float(np.prod(np.clip(confidence, 0, 1))) ** (1 / len(confidence))
-    return min(max(1.5 * mean, 0.15), 1.0)
+    """How opaque to draw what rests on joints of these confidences: their (geometric) mean, but never invisible."""
+    mean = math.prod(max(0.0, min(float(c), 1.0)) for c in confidence) ** (1 / len(confidence))
+    return max(mean, 0.15)
 
 
 def action_text(id: str, actions: Iterable[Action]) -> str:
@@ -50,24 +56,45 @@ def action_text(id: str, actions: Iterable[Action]) -> str:
 
 
 def draw_skeleton(picture: Pixels, layout: Layout, joints: Array, confidence: Array) -> None:
-    """Draws one skeleton into `picture` (H, W, 3) RGB: joints (J, 2) in its pixels; unsure limbs are transparent."""
-    thickness = max(2, round(max(picture.shape[:2]) / 250))
+    """Draws one skeleton into `picture` (H, W, 3) RGB: joints (J, 2) in its pixels; what is unsure is transparent."""
+    thickness, points = _thickness(picture, joints), whole_pixels(joints)
+    sides, sure = [side_colour(name) for name in layout.joints], confidence.tolist()
     for a, b in layout.link_indices:
-        ends = joints[[a, b]]
-        if not np.isfinite(ends).all():
-            continue
-        # Only the limb's own part of the picture is copied and blended.
-        left, top = np.clip(ends.min(0).astype(int) - 2 * thickness, 0, None)
-        right, bottom = np.clip(ends.max(0).astype(int) + 2 * thickness, 0, None)
-        part = picture[top:bottom, left:right]
-        if part.size == 0:
-            continue
-        (x0, y0), (x1, y1) = (ends - [left, top]).astype(int).tolist()
-        limb = part.copy()
-        cv2.line(limb, (x0, y0), (x1, y1), (0, 0, 0), thickness + 2, cv2.LINE_AA)
-        cv2.line(limb, (x0, y0), (x1, y1), side_colour(layout.joints[b]), thickness, cv2.LINE_AA)
-        weight = opacity(confidence[a], confidence[b])
-        part[:] = cv2.addWeighted(limb, weight, part, 1 - weight, 0)
+        _blend_line(picture, points[a], points[b], sides[b], thickness, opacity(sure[a], sure[b]))
+    for point, colour, weight in zip(points, sides, map(opacity, sure), strict=True):
+        _blend_line(picture, point, point, colour, 2 * thickness + 1, weight)
+
+
+def whole_pixels(points: Array) -> list[Point | None]:
+    """Points (N, 2) as OpenCV wants them; None where one is not finite, or so far away that OpenCV would fail."""
+    return [(int(x), int(y)) if abs(x) < FAR and abs(y) < FAR else None for x, y in points.tolist()]  # NaN is not <
+
+
+def _thickness(picture: Pixels, joints: Array) -> int:
+    """Pixels: that of a picture's lines, but never so thick that a small person becomes a blot."""
+    seen = joints[np.isfinite(joints).all(-1)]
+    extent = float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
+    return max(min(round(max(picture.shape[:2]) / 250), round(extent / 50)), 2)
+
+
+def _blend_line(
+    picture: Pixels, a: Point | None, b: Point | None, colour: Colour, thickness: int, weight: float
+) -> None:
+    """Blends an outlined line from a to b into the picture; a dot, if both are the same."""
+    if a is None or b is None:
+        return
+    # Only the line's own part of the picture is copied and blended.
+    room = 2 * thickness
+    left, top = max(min(a[0], b[0]) - room, 0), max(min(a[1], b[1]) - room, 0)
+    part = picture[top : max(a[1], b[1], 0) + room, left : max(a[0], b[0], 0) + room]
+    if part.size == 0:
+        return
+    start, end = (a[0] - left, a[1] - top), (b[0] - left, b[1] - top)
+    line = part if weight == 1 else part.copy()
+    cv2.line(line, start, end, OUTLINE, thickness + 2, cv2.LINE_AA)
+    cv2.line(line, start, end, colour, thickness, cv2.LINE_AA)
+    if line is not part:
+        part[:] = cv2.addWeighted(line, weight, part, 1 - weight, 0)
 
 
 def write_text(picture: Pixels, text: str, row: int = 0) -> None:

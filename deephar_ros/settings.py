@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from deephar_ros.files import read_yaml
+from deephar_ros.share import share_folder
 from deephar_ros.track import TrackSettings
+
+BACKENDS = ("auto", "torch", "onnxruntime")
+"""What can run the network (backend/choose.py)."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,16 @@ class PipelineSettings:
     min_cutoff: float = 1.5
     beta: float = 10.0
     label_margin: float = 0.1
+
+
+def node_settings() -> PipelineSettings:
+    """The node's defaults, from `config/perception.yaml`."""
+    values = read_yaml(share_folder() / "config" / "perception.yaml")["/**"]["ros__parameters"]
+    return PipelineSettings(
+        TrackSettings(**{entry.name: values[entry.name] for entry in fields(TrackSettings)}),
+        box_source=values["box_source"],
+        clip_spacing=values["clip_spacing"],
+        min_cutoff=values["smooth_min_cutoff"],
+        beta=values["smooth_beta"],
+        label_margin=values["label_margin"],
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deephar_ros.draw import LEFT, RIGHT, contact_sheet, draw_skeleton
+from deephar_ros.draw import LEFT, RIGHT, contact_sheet, draw_skeleton, opacity
 from deephar_ros.skeleton import H36M17
 
 
@@ -52,3 +52,28 @@ def test_contact_sheet_shows_first_and_last() -> None:
     assert sheet[-1, -1, 0] == 49
     with pytest.raises(ValueError, match="no picture"):
         contact_sheet([])
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_joints_are_dots_that_stand_out_from_any_background(shade: int) -> None:
+    picture = np.full((200, 200, 3), shade, np.uint8)
+    draw_skeleton(picture, H36M17, skeleton(), np.ones(17))
+    assert picture[180, 160].tolist() == list(LEFT)
+    around = picture[170:191, 150:171].astype(int)
+    on_it = np.abs(around - LEFT).sum(-1) < 30
+    assert 9 < on_it.sum() < 120  # a dot, thicker than the limb
+    assert np.ptp(around.sum(-1)) > 150
+
+
+def test_opacity_is_the_confidence_but_nothing_is_invisible() -> None:
+    assert opacity(1.0) == 1
+    assert opacity(0.6) == pytest.approx(0.6)
+    assert opacity(0.9, 0.4) == pytest.approx(0.6)
+    assert opacity(0.0, 1.0) == opacity(float("nan")) == 0.15
+
+
+def test_a_small_person_is_drawn_with_thin_lines_in_a_large_picture_too() -> None:
+    small, large = (np.full((side, side, 3), 128, np.uint8) for side in (200, 2000))
+    for picture in (small, large):
+        draw_skeleton(picture, H36M17, skeleton(), np.ones(17))
+    np.testing.assert_array_equal(large[:200, :200], small)
