@@ -38,11 +38,20 @@ class Finder(Protocol):
 class Pipeline:
     """Follows the people of one or more cameras through the frames that it is given.
 
+    Args:
+        streams: what the features of the people seen go to; by default the buffers of their clips.
+
     Attributes:
         seconds: how long each stage took in the last call of `process`.
     """
 
-    def __init__(self, backend: Backend, settings: PipelineSettings, finder: Finder | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        settings: PipelineSettings,
+        finder: Finder | None = None,
+        streams: Streams | None = None,
+    ) -> None:
         self.backend = backend
         self.settings = settings
         self.seconds: dict[str, float] = {}
@@ -50,7 +59,7 @@ class Pipeline:
         self.layout = MESSAGE_LAYOUTS[spec.layout.name]
         self._order = spec.layout.indices_of(self.layout)
         self._finder = finder
-        self._streams = Streams(backend)
+        self._streams = streams or Streams(backend)
         self._views: dict[str, View] = {}
         self._found: dict[str, int] = {}  # per camera: stamp of the frame last shown to the finder, ns
 

@@ -7,13 +7,14 @@ No joints are annotated.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from deephar_ros.data.pictures import read, video_length
 from deephar_ros.data.samples import Clip, DatasetError, Picture
+from deephar_ros.files import read_json
 from deephar_ros.skeleton import PA16, Layout
 from deephar_ros.sources import PICTURES
 
@@ -21,6 +22,14 @@ SPLITS = ("train", "validation", "val", "test")
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"}
 
 PAGE = "your own recordings: FOLDER/<label>/<clip>.mp4, or FOLDER/<label>/<clip>/ with pictures"
+
+
+class ClipFile(NamedTuple):
+    """A clip that was not opened yet; `name` is its path below the folder."""
+
+    name: str
+    path: Path
+    label: str
 
 
 def folder_labels(folder: Path) -> tuple[str, ...]:
@@ -37,20 +46,35 @@ def load_folder_clips(folder: Path, split: str, layout: Layout = PA16) -> list[C
     Raises:
         DatasetError: there are no clips, no such split, or a clip of which no frame can be read.
     """
-    labels, listed = folder_labels(folder), _listed(folder, split)
+    labels = folder_labels(folder)
+    return [_clip(file.name, file.path, labels.index(file.label), layout) for file in list_clips(folder, split)]
+
+
+def list_clips(folder: Path, split: str) -> list[ClipFile]:
+    """The clips of a split, in the order of `load_folder_clips`, not opened.
+
+    Raises:
+        DatasetError: there are no clips, no such split, or it lists a clip that is not there.
+    """
+    listed = _listed(folder, split)
     clips = []
     for place in _places(folder, split):
         for label in _folders(place):
             for path in sorted(label.iterdir()):
                 name = path.relative_to(folder).as_posix()
                 if _is_clip(path) and (listed is None or name in listed):
-                    clips.append(_clip(name, path, labels.index(label.name), layout))
+                    clips.append(ClipFile(name, path, label.name))
     missing = set(listed or ()) - {clip.name for clip in clips}
     if missing:
         raise DatasetError(f"{folder / 'split.json'} lists {sorted(missing)[0]}, which is not there")
     if not clips:
         raise DatasetError(f"{folder} has no clips ({', '.join(sorted(VIDEOS))} or folders of pictures) in {split}")
     return clips
+
+
+def has_split(folder: Path) -> bool:
+    """Whether the folder says itself which clips are for training."""
+    return (folder / "split.json").is_file() or _places(folder, "all") != [folder]
 
 
 def _places(folder: Path, split: str) -> list[Path]:
@@ -74,9 +98,14 @@ def _listed(folder: Path, split: str) -> set[str] | None:
         if _places(folder, "all") == [folder]:
             raise DatasetError(f"{folder} has neither split.json nor train/ and test/; ask for the split all")
         return None
-    parts = json.loads(file.read_text())
+    try:
+        parts = dict(read_json(file))
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{file} is not a list of clips by split: {error}") from error
     if split not in parts:
         raise DatasetError(f"{file} has no part {split}; it has {', '.join(parts)}")
+    if not isinstance(parts[split], list) or not all(isinstance(name, str) for name in parts[split]):
+        raise DatasetError(f"{file}: {split} is not a list of names of clips")
     return set(parts[split])
 
 
