@@ -31,6 +31,11 @@ class Backend(Protocol):
     def spec(self) -> ModelSpec: ...
 
     @property
+    def name(self) -> str:
+        """What runs it, one of BACKENDS."""
+        ...
+
+    @property
     def device(self) -> str:
         """Where it runs: "cpu", "cuda:0"."""
         ...

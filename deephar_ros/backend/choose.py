@@ -10,8 +10,7 @@ import torch
 
 from deephar_ros.backend.base import Backend
 from deephar_ros.backend.torch_backend import TorchBackend
-
-BACKENDS = ("auto", "torch", "onnxruntime")
+from deephar_ros.settings import BACKENDS
 
 
 class Choice(NamedTuple):

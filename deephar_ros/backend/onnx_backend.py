@@ -36,7 +36,7 @@ class OnnxBackend:
         CheckpointError: the folder cannot be used.
     """
 
-    device = "cpu"
+    name, device = "onnxruntime", "cpu"
 
     def __init__(self, folder: Path) -> None:
         self._net, self.spec = load_checkpoint(folder)

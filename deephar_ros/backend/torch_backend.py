@@ -28,6 +28,8 @@ class TorchBackend:
         ValueError: the device does not exist here.
     """
 
+    name = "torch"
+
     def __init__(self, folder: Path, device: str = "auto") -> None:
         where = _device(device)
         net, self.spec = load_checkpoint(folder)

@@ -23,6 +23,7 @@ import numpy as np
 
 from deephar_ros.backend.torch_backend import TorchBackend
 from deephar_ros.checkpoint import CheckpointError
+from deephar_ros.settings import node_settings
 from deephar_ros.sources import PICTURES
 from deephar_ros.track import BOX_MARGIN
 from deephar_ros.train.raw_predictions import (
@@ -32,7 +33,6 @@ from deephar_ros.train.raw_predictions import (
     PicturePredictions,
     VideoPredictions,
     find_files,
-    node_settings,
     predict_pictures,
     predict_videos,
     read_boxes,

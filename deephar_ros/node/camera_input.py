@@ -13,10 +13,10 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from deephar_ros.camera import PinholeCamera
+from deephar_ros.camera_info import CameraInfoError, to_camera
 from deephar_ros.depth import DepthMap
 from deephar_ros.geometry import Box
 from deephar_ros.node import clouds
-from deephar_ros.node.camera_info import CameraInfoError, to_camera
 from deephar_ros.node.detections import detection_type, to_boxes
 from deephar_ros.node.images import to_depth, to_frame
 from deephar_ros.node.matching import ExactMatcher, Recent
@@ -183,6 +183,7 @@ class CameraInput:
             camera = to_camera(info, self.settings.rectified, width, height)
         except CameraInfoError as error:
             self._complain(f"{self.monitor.info_topic}: {error}; positions stay relative to the pelvis")
+            self.drops.add("bad camera_info")
             camera = None
         self.monitor.calibrated = camera is not None
         return camera
@@ -197,6 +198,7 @@ class CameraInput:
             return clouds.to_depth(msg) if isinstance(msg, PointCloud2) else to_depth(msg)
         except ImageError as error:
             self._complain(f"{side.topic}: {error}")
+            self.drops.add("bad depth")
             return None
 
 

@@ -12,10 +12,10 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
-from deephar_ros.node import messages
 from deephar_ros.node.images import to_image
 from deephar_ros.node.joint_cloud import to_cloud
 from deephar_ros.node.markers import MarkerDrawer
+from deephar_ros.node.messages import messages
 from deephar_ros.node.overlay import draw_overlay
 from deephar_ros.node.parameters import PerceptionParameters
 from deephar_ros.node.room import Room
@@ -62,7 +62,7 @@ class CameraOutput:
         skeletons = [messages.skeleton(person, header, width, height) for person in people]
         for skeleton in skeletons:
             self._skeleton.publish(skeleton)
-        self._skeletons.publish(Skeleton3DArray(header=header, skeletons=skeletons))
+        self._skeletons.publish(messages.skeletons(skeletons, header))
         for action in result.actions:
             self._actions.publish(messages.action_probs(action, image.header))
         if self._joints is not None and self._joints.get_subscription_count():

@@ -16,7 +16,7 @@ from rclpy.exceptions import InvalidParameterValueException, ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from deephar_ros.settings import PipelineSettings
+from deephar_ros.settings import BACKENDS, PipelineSettings
 from deephar_ros.track import TrackSettings
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class PerceptionParameters:
 
     autostart: bool = parameter(True, "Configure and activate without being asked to; false for a lifecycle manager.")
     checkpoint: str = parameter("", "Checkpoint folder; empty: the model that comes with the package.")
+    backend: str = parameter("auto", "What runs the network; auto: the fastest that works here.", choices=BACKENDS)
     device: str = parameter("auto", "Where the network runs: auto, cpu, cuda, cuda:1, ...")
     cut: int = parameter(0, "Pyramids of the network to run: fewer are faster; 0: all of them.", 0, 8, live=True)
     target_rate: float = parameter(
@@ -204,7 +205,8 @@ def declare(node: Node, kind: type[T]) -> T:
         try:
             values[entry.name] = node.declare_parameter(entry.name, default, describe(entry)).value
         except (ParameterException, InvalidParameterValueException) as error:
-            raise ParameterError(f"parameter {entry.name}: {error}; allowed: {allowed(entry)}") from error
+            why = str(error).encode("unicode_escape").decode()  # it repeats the value, which may hold anything
+            raise ParameterError(f"parameter {entry.name}: {why}; allowed: {allowed(entry)}") from error
     settings = kind(**values)
     check(settings)
     return settings

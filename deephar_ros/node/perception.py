@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rclpy.lifecycle import LifecycleNode
 
-from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.backend.careful import CarefulBackend
+from deephar_ros.backend.choose import open_backend
 from deephar_ros.localizer.localizer import Localizer
 from deephar_ros.node.camera_input import Arrival, CameraInput
 from deephar_ros.node.camera_output import CameraOutput
@@ -120,12 +121,20 @@ class Perception:
     def _load(self, settings: PerceptionParameters) -> Pipeline:
         folder = Path(settings.checkpoint or default_checkpoint())
         started = time.monotonic()
-        backend = TorchBackend(folder, settings.device)
+        opened, reason = open_backend(folder, settings.backend, settings.device)
+        on_cpu = opened.device == "cpu" or settings.device != "auto"
+        backend = self.backend = CarefulBackend(
+            opened,
+            load=lambda: open_backend(folder, settings.backend, settings.device).backend,
+            fallback=None if on_cpu else lambda: open_backend(folder, device="cpu").backend,
+            say=self._complain,
+        )
         finder = None
         if settings.box_source == "localizer":
             finder = Localizer(Path(settings.localizer or default_localizer()), backend.device)
         spec, log = backend.spec, self._node.get_logger()
-        log.info(f"model {spec.name} from {folder} on {backend.device}, loaded in {time.monotonic() - started:.1f} s")
+        where = f"{backend.name} on {backend.device} ({reason})"
+        log.info(f"model {spec.name} from {folder}: {where}, loaded in {time.monotonic() - started:.1f} s")
         for what, trained in (("depth", spec.depth_trained), ("action", spec.action_trained)):
             if not trained:
                 log.warning(f"the {what} outputs of model {spec.name} are untrained, see its MODEL_CARD.md")

@@ -11,10 +11,12 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from deephar_ros.finding import Level
 from deephar_ros.node.diagnostics import Snapshot, to_message
-from deephar_ros.node.symptoms import ClockState, clock_symptoms
+from deephar_ros.node.leftovers import forget_destroyed
+from deephar_ros.node.symptoms import ClockState, Symptom, clock_symptoms, pipeline_symptoms
 from deephar_ros.statistics import Standstill, resident_megabytes
 
 if TYPE_CHECKING:
+    from deephar_ros.node.perception import Perception
     from deephar_ros.node.perception_node import PerceptionNode
 
 
@@ -36,6 +38,7 @@ class Reporter:
 
     def log(self) -> None:
         """A line for each camera, and what is wrong: warnings once, when they come up; errors again and again."""
+        forget_destroyed(self._node.default_callback_group)
         snapshot = self._snapshot()
         for report in snapshot.inputs:
             name = f"{report.camera}: " if report.camera else ""
@@ -62,14 +65,20 @@ class Reporter:
         return replace(
             common,
             device=perception.device,
-            backend="torch",
+            backend=perception.pipeline.backend.name,
             inputs=perception.reports(),
             latencies=worker.latencies.percentiles() if worker else {},
             persons=sum(worker.persons.values()) if worker else 0,
             cut=f"{worker.cut} of {worker.pyramids} pyramids" if worker else "",
             target_rate=perception.settings.target_rate,
-            symptoms=tuple(clock_symptoms(clock)),
+            symptoms=(*clock_symptoms(clock), *_failures(perception)),
         )
+
+
+def _failures(perception: Perception) -> list[Symptom]:
+    worker = perception.worker
+    rate = worker.failures.per_second(time.monotonic()) if worker else 0.0
+    return pipeline_symptoms(rate, worker.failure if worker else "", perception.backend.trouble)
 
 
 def _gpu_megabytes() -> float | None:

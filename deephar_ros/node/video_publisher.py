@@ -39,11 +39,11 @@ class VideoPublisher(Node):
 
     def play(self) -> None:
         """Plays the source once."""
-        live, frames = open_source(self.source)
+        source = open_source(self.source)
         start: float | None = None  # set by the first frame, because opening a source takes its time
-        for number, frame in enumerate(frames):
+        for number, frame in enumerate(source.frames):
             start = time.monotonic() if start is None else start
-            if not live:
+            if not source.live:
                 self._wait_until(start + self._due(number, frame))
             if not rclpy.ok():
                 return

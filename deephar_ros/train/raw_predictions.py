@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -19,16 +18,19 @@ from deephar_ros.data.clip_indices import middle_clip
 from deephar_ros.data.pictures import read
 from deephar_ros.data.samples import DatasetError, Picture
 from deephar_ros.depth import locate
+from deephar_ros.files import FileError, read_json
 from deephar_ros.geometry import Array, Box, Window
 from deephar_ros.people import Frame
 from deephar_ros.pipeline import DEPTH_RANGE, Pipeline
 from deephar_ros.settings import PipelineSettings
-from deephar_ros.share import share_folder
 from deephar_ros.skeleton import MESSAGE_LAYOUTS
 from deephar_ros.sources import SourceError, open_source
-from deephar_ros.track import BOX_MARGIN, TrackSettings
+from deephar_ros.track import BOX_MARGIN
 
 VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+FAR = 100_000
+"""Pixels; no box reaches as far."""
+
 BATCH = 16
 """Crops that go through the network together."""
 
@@ -104,14 +106,15 @@ def read_boxes(path: Path, names: Sequence[str]) -> dict[str, Box]:
         BoxesError: the file is not that, lacks a picture, or names one that is not there.
     """
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BoxesError(f"{path} cannot be read as JSON: {error}") from error
+        values = read_json(path)
+    except FileError as error:
+        raise BoxesError(f"{error}; give an object of picture names and boxes") from error
     if not isinstance(values, dict):
         raise BoxesError(f"{path} is not an object of picture names and boxes")
     missing, unknown = sorted(set(names) - values.keys()), sorted(values.keys() - set(names))
     if missing or unknown:
-        raise BoxesError(f"{path} does not fit to the pictures: no box for {missing[:5]}, no picture for {unknown[:5]}")
+        found = f"no box for {reprlib.repr(missing)}, no picture for {reprlib.repr(unknown)}"
+        raise BoxesError(f"{path} does not fit to the pictures: {found}")
     return {name: _box(values[name], f"{path}: {name}") for name in names}
 
 
@@ -151,15 +154,6 @@ def predict_pictures(
         np.array(kpts3d, np.float32).reshape(-1, count, 3),
     )
     return predictions, broken
-
-
-def node_settings() -> PipelineSettings:
-    """How the node follows people: its defaults, from `config/perception.yaml`."""
-    path = share_folder() / "config" / "perception.yaml"
-    values = yaml.safe_load(path.read_text())["/**"]["ros__parameters"]
-    return PipelineSettings(
-        TrackSettings(**{f.name: values[f.name] for f in fields(TrackSettings) if f.name in values})
-    )
 
 
 def predict_videos(
@@ -241,8 +235,8 @@ def _clips_of_person(backend: Backend, path: Path, settings: PipelineSettings, l
     """The probabilities (C,) of each clip of the person who was seen in most of them."""
     pipeline = Pipeline(backend, settings)
     people: dict[str, list[Array]] = {}
-    for seconds, pixels in open_source(str(path)).frames:
-        for action in pipeline(Frame(pixels, stamp=round(seconds * 1e9))).actions:
+    for frame in open_source(str(path)).frames:
+        for action in pipeline(Frame(frame.pixels, stamp=frame.stamp)).actions:
             if action.labels == labels:
                 people.setdefault(action.id, []).append(action.probabilities)
     return max(people.values(), key=len, default=[])
@@ -253,10 +247,11 @@ def _clips_of_picture(backend: Backend, path: Path, action_set: int) -> list[Arr
     spec = backend.spec
     buffer = ClipBuffer(spec.clip_frames, spec.clip_spacing)
     clips, before = [], []
-    for seconds, pixels in open_source(str(path)).frames:
-        crop = Window.whole(pixels.shape[1], pixels.shape[0]).cut(pixels, spec.input_size)
+    for frame in open_source(str(path)).frames:
+        height, width = frame.pixels.shape[:2]
+        crop = Window.whole(width, height).cut(frame.pixels, spec.input_size)
         features = backend.predict(crop[None]).features[0]
-        buffer.push(round(seconds * 1e9), features)
+        buffer.push(frame.stamp, features)
         clip = buffer.clip()
         if clip is not None:
             clips.append(backend.classify(clip.features[None])[action_set][0])
@@ -272,7 +267,10 @@ def _clips_of_picture(backend: Backend, path: Path, action_set: int) -> list[Arr
 
 def _box(values: object, where: str) -> Box:
     corners = values if isinstance(values, list) and len(values) == 4 else [float("nan")]
-    numbers = [float(corner) if isinstance(corner, (int, float)) else float("nan") for corner in corners]
-    if not (np.isfinite(numbers).all() and numbers[2] > numbers[0] and numbers[3] > numbers[1]):
-        raise BoxesError(f"{where}: {values!r} is not [x1, y1, x2, y2] with x1 < x2 and y1 < y2")
-    return Box(*numbers)
+    # Written so that NaN, and numbers that floats cannot hold, do not pass.
+    fits = all(isinstance(corner, (int, float)) and abs(corner) <= FAR for corner in corners)
+    if not (fits and corners[2] > corners[0] and corners[3] > corners[1]):
+        raise BoxesError(
+            f"{where}: {reprlib.repr(values)} is not [x1, y1, x2, y2] with x1 < x2 and y1 < y2, up to {FAR}"
+        )
+    return Box(*map(float, corners))

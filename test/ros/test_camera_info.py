@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from deephar_ros.camera import PinholeCamera
-from deephar_ros.node.camera_info import CameraInfoError, to_camera
+from deephar_ros.camera_info import CameraInfoError, to_camera
 
 WIDTH, HEIGHT = 1280, 720
 FX, FY, CX, CY = 900.0, 905.0, 633.0, 371.0

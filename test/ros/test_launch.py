@@ -60,7 +60,8 @@ def test_every_argument_reaches_the_node(ros2: list[str], tmp_path: Path) -> Non
     params_file = tmp_path / "my.yaml"
     params_file.touch()
     arguments = ["namespace:=robot", "image:=/camera/color/rgb", f"params_file:={params_file}", "log_level:=debug"]
-    arguments += ["model:=007", "backend:=cpu", "image_transport:=compressed", "box_source:=full_image"]
+    arguments += ["model:=007", "backend:=torch", "device:=cpu"]
+    arguments += ["image_transport:=compressed", "box_source:=full_image"]
     node = probe(ros2, tmp_path, "perception.launch.py", *arguments, "autostart:=false", "use_sim_time:=true")[
         "perception_node"
     ]
@@ -72,6 +73,7 @@ def test_every_argument_reaches_the_node(ros2: list[str], tmp_path: Path) -> Non
     assert node["log_level"] == "debug"
     assert node["parameters"] == {
         "checkpoint": "007",  # a folder, not a number
+        "backend": "torch",
         "device": "cpu",
         "image_transport": "compressed",
         "box_source": "full_image",

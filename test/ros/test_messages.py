@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +13,13 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from deephar_ros.msg import ActionProbs, Skeleton3D, Skeleton3DArray
+from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
 from deephar_ros.depth import DepthSource
 from deephar_ros.geometry import Box
-from deephar_ros.node import messages
+from deephar_ros.infer.bag import make_messages, our_types
+from deephar_ros.node.messages import messages
 from deephar_ros.node.stamps import to_nanoseconds, to_stamp
 from deephar_ros.people import Action, Person, State
 from deephar_ros.skeleton import H36M17
@@ -114,3 +118,37 @@ def test_a_box_beside_the_image_is_an_empty_region() -> None:
 @pytest.mark.parametrize("nanoseconds", [0, 1, 999_999_999, 1_000_000_000, 1_800_000_000_123_456_789])
 def test_stamps_survive_as_numbers(nanoseconds: int) -> None:
     assert to_nanoseconds(to_stamp(nanoseconds)) == nanoseconds
+
+
+def test_without_ros_the_same_messages_are_made() -> None:
+    """Those that `infer` writes into its bags, of rosbags' classes, and those of the node."""
+    store = our_types()
+    made = make_messages(store)
+    stamp = made.time(to_nanoseconds(HEADER.stamp))
+    header = store.types["std_msgs/msg/Header"](stamp=stamp, frame_id=HEADER.frame_id)
+    skeleton, theirs = made.skeleton(person(), header, 640, 480), messages.skeleton(person(), HEADER, 640, 480)
+    pairs = [
+        (skeleton, theirs),
+        (made.skeletons([skeleton], header), messages.skeletons([theirs], HEADER)),
+        (made.skeletons([], header), messages.skeletons([], HEADER)),
+        (made.action_probs(action(), header), messages.action_probs(action(), HEADER)),
+    ]
+    for without, with_ros in pairs:
+        kind = without.__msgtype__
+        raw = bytes(store.serialize_cdr(without, kind))
+        assert deserialize_message(raw, type(with_ros)) == with_ros
+        read = store.deserialize_cdr(serialize_message(with_ros), kind)
+        assert bytes(store.serialize_cdr(read, kind)) == raw  # ROS leaves the bytes between fields as they were
+
+
+def test_bags_name_our_types_as_ros_does() -> None:
+    """The hash is that of all fields and their types."""
+    store = our_types()
+    for name in ("Skeleton3D", "Skeleton3DArray", "ActionProbs"):
+        (described,) = [
+            path
+            for prefix in os.environ["AMENT_PREFIX_PATH"].split(os.pathsep)
+            if (path := Path(prefix) / "share" / "deephar_ros" / "msg" / f"{name}.json").is_file()
+        ]
+        hashes = {h["type_name"]: h["hash_string"] for h in json.loads(described.read_text())["type_hashes"]}
+        assert store.hash_rihs01(f"deephar_ros/msg/{name}") == hashes[f"deephar_ros/msg/{name}"]

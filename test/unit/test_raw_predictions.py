@@ -18,12 +18,12 @@ from deephar_ros.cli.predict import main
 from deephar_ros.geometry import Box, Window
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.pixels import normalise
-from deephar_ros.settings import PipelineSettings
+from deephar_ros.settings import PipelineSettings, node_settings
 from deephar_ros.share import share_folder
 from deephar_ros.skeleton import H36M17
 from deephar_ros.sources import open_source
 from deephar_ros.track import TrackSettings, box_window
-from deephar_ros.train.raw_predictions import node_settings, predict_videos
+from deephar_ros.train.raw_predictions import predict_videos
 
 BOXES = {"b.png": [10, 20, 70, 60], "sub/a.jpg": [30.5, 5, 50, 95]}
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from deephar_ros.draw import VideoWriter
-from deephar_ros.sources import SourceError, open_source
+from deephar_ros.sources import Reading, SourceError, open_source
 
 SHADES = [40, 120, 200]
 
@@ -23,9 +24,13 @@ def picture(shade: int) -> np.ndarray:
 
 
 def shades(name: Path) -> list[int]:
-    live, frames = open_source(str(name))
-    assert not live
-    pictures = list(frames)
+    source = open_source(str(name))
+    assert not source.live
+    pictures = list(source.frames)
+    assert source.count == len(pictures) == 3
+    assert [frame.number for frame in pictures] == [0, 1, 2]
+    skipped = list(open_source(str(name), Reading(skip=1, every=2)).frames)
+    assert [(frame.number, frame.stamp) for frame in skipped] == [(2, pictures[2].stamp)]
     np.testing.assert_allclose([f.seconds for f in pictures], np.arange(3) / 30, atol=2e-3)
     assert all(f.pixels.shape == (48, 64, 3) and f.pixels[:, 40:, 0].max() < 30 for f in pictures)
     return [int(f.pixels[24, 8, 0]) for f in pictures]
@@ -85,6 +90,30 @@ def test_what_cannot_be_played_is_named(tmp_path: Path, name: str, content: byte
     with pytest.raises(SourceError, match=message) as caught:
         list(open_source(str(path)).frames)
     assert name in str(caught.value)
+
+
+def test_a_picture_alone_is_a_source_and_stands_upright(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it to the right
+    Image.fromarray(picture(200)).save(path, exif=exif)
+    source = open_source(str(path))
+    (frame,) = source.frames
+    assert (source.count, frame.pixels.shape) == (1, (64, 48, 3))
+    assert frame.pixels[:20, :, 0].mean() > 180  # what was on the left is on top
+
+
+def test_broken_pictures_of_a_folder_are_left_out_if_somebody_listens(tmp_path: Path) -> None:
+    for number, shade in enumerate(SHADES):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(shade)[..., ::-1])
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"1\.png does not decode as a picture"):
+        list(open_source(str(tmp_path)).frames)
+    told: list[str] = []
+    frames = list(open_source(str(tmp_path), Reading(complain=told.append)).frames)
+    assert [frame.number for frame in frames] == [0, 2]
+    assert len(told) == 1
+    assert "1.png does not decode as a picture" in told[0]
 
 
 def test_camera_that_is_not_there() -> None:
