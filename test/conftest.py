@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from deephar_ros.checkpoint import ModelSpec, save_checkpoint
 from deephar_ros.model.config import SPNetConfig
@@ -53,6 +55,16 @@ def tiny_checkpoint(tiny_net: SPNet, tmp_path_factory: pytest.TempPathFactory) -
         name="tiny",
     )
     save_checkpoint(folder, tiny_net, spec, "# tiny\nRandom weights, for tests.\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spread_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network that puts every joint somewhere else, so that all that it sees is as large as a person."""
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("checkpoint") / "spread"))
+    weights = load_file(folder / "weights.safetensors")
+    weights["blocks.up2_pb0.heatmaps_conv1.weight"] *= 50
+    save_file(weights, folder / "weights.safetensors")
     return folder
 
 

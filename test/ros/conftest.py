@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import interfaces_fixture
 import pytest
 import rclpy
 from rclpy.node import Node
-from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,16 +29,6 @@ def domain() -> int:
 def interfaces() -> dict[str, str]:
     """Environment of processes that shall have vision_msgs, tf2_msgs and hri_msgs; the test has them from here on."""
     return interfaces_fixture.provide()
-
-
-@pytest.fixture(scope="session")
-def spread_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network that puts every joint somewhere else, so that all that it sees is as large as a person."""
-    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("checkpoint") / "spread"))
-    weights = load_file(folder / "weights.safetensors")
-    weights["blocks.up2_pb0.heatmaps_conv1.weight"] *= 50
-    save_file(weights, folder / "weights.safetensors")
-    return folder
 
 
 class Process:
