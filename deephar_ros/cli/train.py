@@ -17,11 +17,11 @@ import torch
 from deephar_ros.checkpoint import CheckpointError
 from deephar_ros.data.samples import DatasetError
 from deephar_ros.model.spnet import SPNet
-from deephar_ros.train.config import load_config
+from deephar_ros.strict import ConfigError
 from deephar_ros.train.distributed import join, leave
 from deephar_ros.train.loading import Loader
+from deephar_ros.train.read_config import load_config
 from deephar_ros.train.start import first_weights
-from deephar_ros.train.strict import ConfigError
 from deephar_ros.train.trainer import Trainer
 from deephar_ros.train.validation import Validation
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from deephar_ros.checkpoint import CheckpointError, load_checkpoint
+from deephar_ros.data.arrays import read_npz
 from deephar_ros.geometry import Array
 from deephar_ros.model.named_outputs import named_outputs
 from deephar_ros.model.spnet import SPNet
@@ -41,21 +42,29 @@ def differences(net: SPNet, reference: dict[str, Array], dtype: torch.dtype) -> 
     for key in reference.keys() - {"input", "frames_u8"}:
         name, expected = key.removeprefix("out/"), reference[key]
         fits = name in outputs and outputs[name].shape == expected.shape
-        worst = float(np.abs(outputs[name] - expected).max()) if fits else float("inf")
+        worst = float(np.abs(outputs[name] - expected).max(initial=0.0)) if fits else float("inf")
         precision = min(expected.dtype, images.numpy().dtype, key=lambda kind: kind.itemsize)
         found[name] = Difference(worst, TOLERANCE[precision])
     return dict(sorted(found.items()))
 
 
 def read_reference(path: Path, inputs: Path | None) -> dict[str, Array]:
-    """Arrays of the reference; `input` from another file if it is not in this one."""
-    with np.load(path) as file:
-        arrays = dict(file)
+    """Arrays of the reference; `input` from another file if it is not in this one.
+
+    Raises:
+        ValueError: a file is broken, or the arrays are not those of a reference.
+    """
+    arrays = read_npz(path)
     if "input" not in arrays and inputs is not None:
-        with np.load(inputs) as file:
-            arrays["input"] = file["input"]
+        arrays["input"] = read_npz(inputs, ["input"])["input"]
     if "input" not in arrays:
         raise ValueError(f"{path} holds no array 'input'; give the file that does with --input")
+    for name in arrays.keys() - {"frames_u8"}:
+        if arrays[name].dtype not in TOLERANCE:
+            raise ValueError(f"{path}: {name} holds {arrays[name].dtype}; float32 and float64 can be compared")
+    shape = arrays["input"].shape
+    if len(shape) not in (4, 5) or shape[-1] != 3 or 0 in shape:
+        raise ValueError(f"{path}: input of shape {shape} is not pictures (N, H, W, 3) or clips (N, T, H, W, 3)")
     return arrays
 
 

@@ -2,7 +2,8 @@
 
 A cache is a folder of shards: `00000.npy` holds the pixels of its pictures one after another, `00000_index.npy` where
 they are. Both are read by memory mapping, so that all workers share them. A shard counts from when its index is there,
-so that making a cache can be stopped and goes on with the next shard.
+so that making a cache can be stopped and goes on with the next shard. Pictures that cannot be read are left out; why is
+in `00000_broken.json`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from deephar_ros.data.mix import MOST_BROKEN
 from deephar_ros.data.pictures import read
 from deephar_ros.data.resample import Image
 from deephar_ros.data.samples import Clip, DatasetError, Picture, Sample
 from deephar_ros.data.view import Augmentation, Cut, Reach
 from deephar_ros.data.windows import CropWindow, clip_window, frame_box
+from deephar_ros.files import FileError, read_json, whole_file
 
 SHARD = 256
 """Pictures of a shard."""
@@ -61,7 +64,7 @@ def wanted_of_clips(clips: Sequence[Clip], augmentation: Augmentation) -> list[W
 
 
 class CropsCache(Sequence[Cut]):
-    """The pictures of a finished cache, in the order in which they were wanted.
+    """The pictures of a finished cache, in the order in which they were wanted; DatasetError for one that was broken.
 
     Raises:
         DatasetError: the folder holds no finished cache.
@@ -69,7 +72,7 @@ class CropsCache(Sequence[Cut]):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.length = int(_description(folder)["pictures"])
+        self.length = int(_description(folder).get("pictures", 0))
         missing = [number for number in range(_shards(self.length)) if not _index(folder, number).is_file()]
         if missing:
             raise DatasetError(f"{folder} is not finished, shards missing: {len(missing)}; make the cache again")
@@ -94,6 +97,8 @@ class CropsCache(Sequence[Cut]):
             raise IndexError(f"{number} is not one of the {self.length} pictures of {self.folder}")
         pixels, index = self._shard(number // SHARD)
         entry = index[number % SHARD]
+        if not entry["shape"].any():
+            raise DatasetError(broken_pictures(self.folder, number // SHARD)[number % SHARD])
         height, width = entry["shape"]
         start = entry["offset"]
         cut = pixels[start : start + 3 * height * width].reshape(height, width, 3)
@@ -101,8 +106,11 @@ class CropsCache(Sequence[Cut]):
 
     def _shard(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
         if number not in self._open:
-            pixels = np.load(_pixels(self.folder, number), mmap_mode="r")
-            self._open[number] = np.asarray(pixels), np.load(_index(self.folder, number))
+            try:
+                pixels = np.load(_pixels(self.folder, number), mmap_mode="r")
+                self._open[number] = np.asarray(pixels), np.load(_index(self.folder, number))
+            except (OSError, ValueError, EOFError) as error:
+                raise DatasetError(f"{self.folder} is broken ({error}): remove it, it is made again") from error
         return self._open[number]
 
 
@@ -110,7 +118,8 @@ def make_cache(folder: Path, wanted: Sequence[Wanted], size: int, threads: int =
     """Makes or finishes the cache of the wanted pictures for crops of `size` pixels, with a progress bar.
 
     Raises:
-        DatasetError: the folder holds a cache of other pictures, windows or crops, or a picture cannot be read.
+        DatasetError: the folder holds a cache of other pictures, windows or crops, or 10 pictures after one another
+            cannot be read. Single ones are left out, named and counted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     description = {"pictures": len(wanted), "size": size, "shard": SHARD, "hash": _hash(wanted, size)}
@@ -118,7 +127,8 @@ def make_cache(folder: Path, wanted: Sequence[Wanted], size: int, threads: int =
         if _description(folder) != description:
             raise DatasetError(f"{folder} is a cache of other pictures or crops: remove it or name another folder")
     else:
-        _write(folder / "cache.json", json.dumps(description).encode())
+        with whole_file(folder / "cache.json") as file:
+            file.write(json.dumps(description).encode())
     todo = [n for n in range(_shards(len(wanted))) if not _index(folder, n).is_file()]
     parts = [wanted[n * SHARD : (n + 1) * SHARD] for n in todo]
     done = len(wanted) - sum(map(len, parts))
@@ -130,7 +140,20 @@ def make_cache(folder: Path, wanted: Sequence[Wanted], size: int, threads: int =
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    broken = [reason for n in todo for reason in broken_pictures(folder, n).values()]
+    if broken:
+        again = f"put them right and remove {folder} to take them in"
+        tqdm.write(f"{len(broken)} of {len(wanted)} pictures are left out: {'; '.join(broken[:5])}; {again}")
     return CropsCache(folder)
+
+
+def broken_pictures(folder: Path, number: int) -> dict[int, str]:
+    """Why pictures of a shard were left out, by their place in it."""
+    file = _broken(folder, number)
+    try:
+        return {int(place): str(reason) for place, reason in read_json(file).items()} if file.is_file() else {}
+    except (FileError, AttributeError) as error:
+        raise DatasetError(f"{folder} is broken ({error}): remove it") from error
 
 
 def cut_out(pixels: Image, wanted: Wanted, size: int) -> Cut:
@@ -151,27 +174,36 @@ def cut_out(pixels: Image, wanted: Wanted, size: int) -> Cut:
 
 
 def _write_shard(folder: Path, size: int, number: int, wanted: Sequence[Wanted]) -> int:
-    """How many pictures were written."""
-    cuts = [cut_out(read(one.picture), one, size) for one in wanted]
+    """How many pictures were looked at."""
+    cuts, broken = _cut_all(wanted, size)
     index = np.zeros(len(cuts), INDEX)
     ends = np.cumsum([cut.pixels.size for cut in cuts])
     for entry, cut, end in zip(index, cuts, ends, strict=True):
         entry["offset"], entry["shape"] = end - cut.pixels.size, cut.pixels.shape[:2]
         entry["matrix"], entry["image_size"] = cut.matrix, cut.image_size
-    _write(_pixels(folder, number), np.concatenate([cut.pixels.reshape(-1) for cut in cuts]))
-    _write(_index(folder, number), index)
+    with whole_file(_pixels(folder, number)) as file:
+        np.save(file, np.concatenate([cut.pixels.reshape(-1) for cut in cuts]))
+    if broken:
+        with whole_file(_broken(folder, number)) as file:
+            file.write(json.dumps(broken).encode())
+    with whole_file(_index(folder, number)) as file:
+        np.save(file, index)
     return len(cuts)
 
 
-def _write(path: Path, content: bytes | NDArray[np.generic]) -> None:
-    """All of the file or nothing."""
-    unfinished = path.with_name(path.name + ".partial")
-    with unfinished.open("wb") as file:
-        if isinstance(content, bytes):
-            file.write(content)
-        else:
-            np.save(file, content)
-    unfinished.replace(path)
+def _cut_all(wanted: Sequence[Wanted], size: int) -> tuple[list[Cut], dict[int, str]]:
+    """What is kept of the pictures, nothing of broken ones, and what is wrong with those by their place."""
+    cuts: list[Cut] = []
+    broken: dict[int, str] = {}
+    for place, one in enumerate(wanted):
+        try:
+            cuts.append(cut_out(read(one.picture), one, size))
+        except DatasetError as error:
+            broken[place] = str(error)
+            cuts.append(Cut(np.zeros((0, 0, 3), np.uint8), np.eye(3), (0, 0)))
+            if all(before in broken for before in range(place - MOST_BROKEN + 1, place)):
+                raise
+    return cuts, broken
 
 
 def _hash(wanted: Sequence[Wanted], size: int) -> str:
@@ -183,8 +215,8 @@ def _hash(wanted: Sequence[Wanted], size: int) -> str:
 
 def _description(folder: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((folder / "cache.json").read_text()))
-    except (OSError, ValueError) as error:
+        return dict(read_json(folder / "cache.json"))
+    except (ValueError, TypeError) as error:
         raise DatasetError(f"{folder} holds no cache of crops: {error}") from error
 
 
@@ -194,6 +226,10 @@ def _shards(pictures: int) -> int:
 
 def _pixels(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.npy"
+
+
+def _broken(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}_broken.json"
 
 
 def _index(folder: Path, number: int) -> Path:

@@ -30,6 +30,7 @@ from deephar_ros.data.joints import to_layout
 from deephar_ros.data.pictures import read
 from deephar_ros.data.samples import Clip, DatasetError, Picture, Sample
 from deephar_ros.data.windows import human36m_window
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA17, Layout
 
@@ -170,8 +171,10 @@ def read_positions(path: Path) -> Array:
     try:
         pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), np.float64)
         return pose.reshape(-1, 32, 3)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise DatasetError(f"{path} does not hold 32 joints per frame (D3 Positions of {PAGE}): {error}") from error
+    except Exception as error:  # cdflib stumbles over a broken file in any way
+        raise DatasetError(
+            f"{path} does not hold 32 joints per frame (D3 Positions of {PAGE}): {brief(error)}"
+        ) from error
 
 
 def _in_layout(pixels: Array, layout: Layout, mapping: Mapping) -> Array:
@@ -225,7 +228,7 @@ def _pictures(subject: Path, name: str) -> tuple[dict[int, Picture], tuple[int, 
     images = sorted((subject / "Images" / name).glob("*.jpg"))
     if images:
         height, width = read(Picture(images[0])).shape[:2]
-        return {int(image.stem) - 1: Picture(image) for image in images}, (width, height)
+        return {int(image.stem) - 1: Picture(image) for image in images if image.stem.isdecimal()}, (width, height)
     path = subject / "Videos" / f"{name}.mp4"
     if not path.is_file():
         return {}, (0, 0)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree.ElementTree import ParseError
 
 import numpy as np
 
 from deephar_ros.data.human36m_camera import Human36MCamera
 from deephar_ros.data.samples import DatasetError
+from deephar_ros.files import brief, read_json, read_text
 from deephar_ros.geometry import Array
+from deephar_ros.plain_xml import parse_xml
 
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
 """Serial numbers, as in the names of the videos, in the order of the file."""
 
 SUBJECTS = tuple(f"S{number}" for number in range(1, 12))
+
+MOST_BYTES = 2**20
+"""Of metadata.xml; the set's has some ten thousand."""
 
 POSE_NUMBERS, LENS_NUMBERS = 6, 9
 """Numbers for the place of a camera in the room of a subject, and for its lens, which all subjects share."""
@@ -36,12 +40,12 @@ def read_cameras(path: Path) -> Cameras:
     """
     try:
         return _from_json(path) if path.suffix == ".json" else _from_xml(path)
-    except (KeyError, TypeError, ValueError, ElementTree.ParseError) as error:
-        raise DatasetError(f"{path} does not hold the cameras of Human3.6M: {error}") from error
+    except (LookupError, TypeError, ValueError, OverflowError, ParseError) as error:
+        raise DatasetError(f"{path} does not hold the cameras of Human3.6M: {brief(error)}") from error
 
 
 def _from_xml(path: Path) -> Cameras:
-    element = ElementTree.parse(path).getroot().find(".//w0")
+    element = parse_xml(read_text(path, MOST_BYTES)).find(".//w0")
     numbers = np.array(element.text.strip(" []\n").split() if element is not None and element.text else [], np.float64)
     poses = len(CAMERAS) * len(SUBJECTS) * POSE_NUMBERS
     if len(numbers) != poses + len(CAMERAS) * LENS_NUMBERS:
@@ -56,7 +60,7 @@ def _from_xml(path: Path) -> Cameras:
 
 
 def _from_json(path: Path) -> Cameras:
-    table = json.loads(path.read_text())
+    table = read_json(path)
     cameras = {}
     for subject in SUBJECTS:
         for camera in CAMERAS:
@@ -70,6 +74,10 @@ def _from_json(path: Path) -> Cameras:
 
 
 def _camera(rotation: Array, translation: Array, lens: Array) -> Human36MCamera:
+    if rotation.shape != (3, 3) or translation.shape != (3,) or lens.dtype.kind != "f":
+        raise ValueError("a camera has not a rotation (3, 3), a place (3,) and a lens of numbers")
+    if not all(np.isfinite(part).all() for part in (rotation, translation, lens)):
+        raise ValueError("a camera has a number that is not finite")
     return Human36MCamera(rotation, translation, lens[:2], lens[2:4], lens[4:7], lens[7:9], crossed=True)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from deephar_ros.data.arrays import read_npz
 from deephar_ros.data.joints import to_layout
 from deephar_ros.data.matlab import read_mat
 from deephar_ros.data.samples import DatasetError, Picture, Sample
@@ -41,7 +42,8 @@ def load_lsp(folder: Path, extended: bool, split: Split = "all", layout: Layout 
         DatasetError: the joints are not those of the set.
     """
     joints = load_joints(folder, extended)
-    pictures = {int(path.stem.removeprefix("im")): path for path in (folder / "images").glob("im*.[jp][pn]g")}
+    found = (folder / "images").glob("im*.[jp][pn]g")
+    pictures = {int(path.stem[2:]): path for path in found if path.stem[2:].isdecimal()}
     samples = []
     for row, points in enumerate(joints, start=1):
         if row not in pictures or not _belongs(row, extended, split) or not np.isfinite(points).all(-1).any():
@@ -57,17 +59,17 @@ def load_joints(folder: Path, extended: bool) -> Array:
     """(N, 14, 2) pixels of all persons in LSP's order, NaN where not annotated. Raises as `load_lsp`."""
     table, archive = folder / "joints.npz", folder / "joints.mat"
     if table.is_file():
-        with np.load(table) as file:
-            joints = file["joints"]
+        joints = read_npz(table, ["joints"])["joints"]
     elif archive.is_file():
         joints = _official(archive, extended)
     else:
         raise FileNotFoundError(
             f"{archive} is missing (nor is joints.npz there): {folder} is not a Leeds Sports Pose folder; take {PAGE}"
         )
-    if joints.ndim != 3 or joints.shape[1:] != (len(LSP14), 3):
+    if joints.ndim != 3 or joints.shape[1:] != (len(LSP14), 3) or joints.dtype.kind not in "iuf":
         raise DatasetError(f"{folder}: joints of shape {joints.shape}, not (persons, 14, 3); take {PAGE}")
     points = joints[..., :2].astype(np.float32)
+    points[~np.isfinite(points).all(-1)] = np.nan
     if extended:
         points[joints[..., 2] == 0] = np.nan
     return points

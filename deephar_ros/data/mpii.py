@@ -18,6 +18,7 @@ from deephar_ros.data.joints import to_layout
 from deephar_ros.data.matlab import read_mat
 from deephar_ros.data.samples import DatasetError, Picture, Sample
 from deephar_ros.data.windows import mpii_window
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import MPII16, PA16, Layout
 from deephar_ros.train.metrics import head_size
@@ -46,9 +47,23 @@ def load_mpii(
     Raises:
         DatasetError: the release or the list is missing or not what it should be.
     """
-    release = read_release(find_release(folder))
+    file = find_release(folder)
+    release = read_release(file)
+    try:
+        return _samples(release, folder, split, layout, validation, separate_only)
+    except DatasetError:
+        raise
+    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(
+            f"{file} is not the release of MPII ({brief(error)}); take {ARCHIVE}.zip from {PAGE}"
+        ) from error
+
+
+def _samples(
+    release: Any, folder: Path, split: Split, layout: Layout, validation: Path | None, separate_only: bool
+) -> list[Sample]:
     entries = _items(release.annolist)
-    names = [str(entry.image.name) for entry in entries]
+    names = [_file_name(str(entry.image.name), folder) for entry in entries]
     held_out = set() if split == "all" else mpii_split.read_validation(validation or _find_list(folder), names)
     activities = [str(act.cat_name) for act in _items(release.act)]
     separate = [np.ravel(numbers) for numbers in _items(release.single_person)]
@@ -76,6 +91,12 @@ def read_release(file: Path) -> Any:
     return read_mat(file, f"{ARCHIVE}.zip from {PAGE}", ["RELEASE"], structs=True)["RELEASE"]
 
 
+def _file_name(name: str, folder: Path) -> str:
+    if Path(name).name != name or name == "..":
+        raise DatasetError(f"{folder}: the release names the picture {name!r}, which is no file of images/")
+    return name
+
+
 def _find_list(folder: Path) -> Path:
     for name in mpii_split.FILES:
         if (folder / name).is_file():
@@ -90,6 +111,8 @@ def _sample(picture: Path, number: int, person: Any, layout: Layout, activity: s
     scale = np.ravel(getattr(person, "scale", []))
     if points is None or not hasattr(centre, "x") or not scale.size:
         return
+    if not (np.isfinite([float(centre.x), float(centre.y), float(scale[0])]).all() and scale[0] > 0):
+        raise ValueError(f"person {number} of {picture.name} stands nowhere or has no size")
     yield Sample(
         name=f"{picture.stem}_{number}",
         picture=Picture(picture),
@@ -105,6 +128,8 @@ def _points(person: Any) -> Array | None:
     """(16, 2) pixels, NaN where not annotated; None if no joint is. Occluded joints are annotated like others."""
     points = np.full((len(MPII16), 2), np.nan, np.float32)
     for point in _items(getattr(getattr(person, "annopoints", None), "point", [])):
+        if not 0 <= int(point.id) < len(points):
+            raise ValueError(f"there is no joint {point.id}")
         points[int(point.id)] = float(point.x), float(point.y)
     return points if np.isfinite(points).any() else None
 

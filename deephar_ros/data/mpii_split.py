@@ -8,7 +8,6 @@ a line for each person: the picture's name and which person of it, from 1 as in 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from deephar_ros.data.matlab import read_mat
 from deephar_ros.data.samples import DatasetError
+from deephar_ros.files import MOST_JSON, brief, read_json, read_text
 
 FILES = ("detections.mat", "mpii_annotations.json", "valid.h5", "validation.txt")
 """Names that are looked for, the first that is there is taken."""
@@ -42,8 +42,8 @@ def read_validation(file: Path, pictures: Sequence[str]) -> set[Person]:
         persons = readers[file.suffix](file, pictures)
     except DatasetError:
         raise
-    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
-        raise DatasetError(f"{file} is not a validation list of MPII ({error}); it is {SOURCE}") from error
+    except Exception as error:  # HDF5, and what is done with the values, stumble over a broken file in any way
+        raise DatasetError(f"{file} is not a validation list of MPII ({brief(error)}); it is {SOURCE}") from error
     unknown = {name for name, _ in persons} - set(pictures)
     if unknown or not persons:
         raise DatasetError(f"{file} lists {len(persons)} persons and {len(unknown)} pictures not in the release")
@@ -57,7 +57,7 @@ def _detections(file: Path, pictures: Sequence[str]) -> set[Person]:
 
 
 def _hourglass_json(file: Path, pictures: Sequence[str]) -> set[Person]:
-    entries = json.loads(file.read_text())
+    entries = read_json(file)
     return {(Path(e["img_paths"]).name, int(e["people_index"])) for e in entries if e["isValidation"]}
 
 
@@ -72,5 +72,7 @@ def _hourglass_h5(file: Path, pictures: Sequence[str]) -> set[Person]:
 
 
 def _text(file: Path, pictures: Sequence[str]) -> set[Person]:
-    lines = [line.split() for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line.split() for line in read_text(file, MOST_JSON).splitlines() if line.strip() and not line.startswith("#")
+    ]
     return {(name, int(person)) for name, person in lines}

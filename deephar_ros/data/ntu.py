@@ -26,6 +26,7 @@ from deephar_ros.data.joints import to_layout
 from deephar_ros.data.ntu_skeleton import main_actor, read_skeleton
 from deephar_ros.data.samples import Clip, DatasetError, Picture, Sample
 from deephar_ros.data.windows import clip_window
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA17, Layout
 
@@ -44,6 +45,8 @@ STEP = 2
 COLOUR_SIZE = (1920, 1080)
 EXTRACTED_SCALE = 0.5
 """Of extracted pictures, against the videos."""
+
+PACKED_SHAPE = (25, 3)
 
 LABELS = (
     *("drink water", "eat meal", "brush teeth", "brush hair", "drop", "pick up", "throw", "sit down", "stand up"),
@@ -224,7 +227,13 @@ def _missing_skeletons(folder: Path) -> set[str]:
 
 def _actor(folder: Path, path: Path) -> Array:
     packed = folder / "nturgb+d_actors" / f"{path.stem}.npy"
-    return np.asarray(np.load(packed)) if packed.is_file() else main_actor(read_skeleton(path))
+    if not packed.is_file():
+        return main_actor(read_skeleton(path))
+    try:
+        actor = np.asarray(np.load(packed))
+        return actor.astype(np.float64).reshape(-1, *PACKED_SHAPE)
+    except Exception as error:  # NumPy stumbles over a broken file in any way
+        raise DatasetError(f"{packed} is not what pack_actors wrote ({brief(error)}); remove it") from error
 
 
 def _in_layout(actor: Array, layout: Layout, scale: float) -> Array:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deephar_ros.data.samples import DatasetError
+from deephar_ros.files import brief, read_text
 from deephar_ros.geometry import Array
 
 JOINTS = 25
@@ -19,6 +20,9 @@ BODY_NUMBERS = 10
 
 NOT_TRACKED = 0
 """Of a joint's states (1 is inferred, 2 tracked); its numbers say nothing then."""
+
+MOST_BYTES, MOST_FRAMES, MOST_BODIES = 64 * 1024**2, 5000, 100
+"""Of a file; the set's have up to 5 million bytes, 300 frames and a few bodies."""
 
 MIN_FRAMES = 11
 """What Kinect took for a body for fewer frames was mostly furniture."""
@@ -46,12 +50,11 @@ def read_skeleton(path: Path) -> Bodies:
     Raises:
         DatasetError: it ends early or late, or a body has not 25 joints.
     """
-    words = path.read_text().split()
     try:
-        return _parse(words)
+        return _parse(read_text(path, MOST_BYTES).split())
     except (IndexError, ValueError) as error:
         raise DatasetError(
-            f"{path} is not a whole .skeleton file: {error}; unpack nturgbd_skeletons_s001_to_s017.zip anew"
+            f"{path} is not a whole .skeleton file: {brief(error)}; unpack nturgbd_skeletons_s001_to_s017.zip anew"
         ) from error
 
 
@@ -86,6 +89,8 @@ def _rank(world: Array) -> tuple[bool, bool, float]:
 
 def _parse(words: list[str]) -> Bodies:
     frames, at = int(words[0]), 1
+    if not 0 <= frames <= MOST_FRAMES:
+        raise ValueError(f"it has {frames} frames; up to {MOST_FRAMES} are read")
     world: dict[str, Array] = {}
     colour: dict[str, Array] = {}
     for frame in range(frames):
@@ -95,6 +100,8 @@ def _parse(words: list[str]) -> Bodies:
             at += BODY_NUMBERS + 1
             if joints != JOINTS:
                 raise ValueError(f"a body of frame {frame} has {joints} joints")
+            if name not in world and len(world) == MOST_BODIES:
+                raise ValueError(f"it has more than {MOST_BODIES} bodies")
             table = _numbers(words[at : at + JOINTS * JOINT_NUMBERS]).reshape(JOINTS, JOINT_NUMBERS)
             at += JOINTS * JOINT_NUMBERS
             table[table[:, -1] == NOT_TRACKED] = np.nan

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from deephar_ros.data.joints import to_layout
 from deephar_ros.data.matlab import read_mat
 from deephar_ros.data.samples import Clip, DatasetError, Picture, Sample
 from deephar_ros.data.windows import clip_window
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA16, Layout
 
@@ -54,6 +55,9 @@ FILE_LABELS = {
     "strum_guitar": "strumming_guitar",
 }
 """Names in label files that differ from the readme's."""
+
+FAR = 65536
+"""Pixels; no picture is as wide."""
 
 JOINTS = ("head", *PA16.joints[PA16.index("right_shoulder") :])
 """What the 13 columns are: the head, then pairs from shoulder to ankle, the person's RIGHT one first.
@@ -133,16 +137,26 @@ def read_videos(folder: Path, split: Split) -> Iterator[Video]:
 def read_label_file(file: Path) -> Video:
     """Raises DatasetError if it is not a label file."""
     entry = read_mat(file, f"it from {PAGE}", ["x", "y", "visibility", "action", "train", "dimensions"])
+    try:
+        return _video(file.stem, entry)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise DatasetError(f"{file} is not a label file of Penn Action: {brief(error)}; take it from {PAGE}") from error
+
+
+def _video(name: str, entry: dict[str, Any]) -> Video:
+    """Raises ValueError and others where the entry is not that of a label file."""
     action = str(entry["action"].item())
     label = FILE_LABELS.get(action, action)
     if label not in LABELS:
-        raise DatasetError(f"{file}: {action!r} is none of the actions of Penn Action; take the file from {PAGE}")
+        raise ValueError(f"{action[:40]!r} is none of its actions")
     points = np.stack([entry["x"], entry["y"]], -1).astype(np.float32)
     if points.ndim != 3 or points.shape[1] != len(JOINTS):
-        raise DatasetError(f"{file}: joints of shape {points.shape[:-1]}, not (frames, {len(JOINTS)})")
-    points[(entry["visibility"] == 0) | (points <= 0).any(-1)] = np.nan
+        raise ValueError(f"joints of shape {points.shape[:-1]}, not (frames, {len(JOINTS)})")
+    points[(entry["visibility"] == 0) | (points <= 0).any(-1) | ~np.isfinite(points).all(-1)] = np.nan
     height, width = (int(side) for side in np.ravel(entry["dimensions"])[:2])
-    return Video(file.stem, points, (width, height), LABELS.index(label), int(entry["train"].item()) == 1)
+    if not (0 < height < FAR and 0 < width < FAR):
+        raise ValueError(f"pictures of {width} x {height}")
+    return Video(name, points, (width, height), LABELS.index(label), int(entry["train"].item()) == 1)
 
 
 def _frames(folder: Path, video: Video, present: bool) -> tuple[Picture, ...]:

@@ -15,17 +15,20 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deephar_ros.data.samples import DatasetError, Picture
 from deephar_ros.data.utd_mhad import DEPTH_FILES, read_depth
+from deephar_ros.pixels import ImageError, decode_picture
 
 if TYPE_CHECKING:
     import av  # imported where used: pictures are read without
 
 Pixels = NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+JPEG, END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
 
 OPEN_VIDEOS = 4
 """How many videos stay open."""
@@ -54,13 +57,15 @@ def video_length(path: Path) -> int:
 
 def _read_file(path: Path) -> Pixels:
     try:
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    if pixels is None:
-        raise DatasetError(f"{path} does not decode as a picture ({data.size} bytes)")
-    return np.ascontiguousarray(pixels[..., ::-1])
+    if data.startswith(JPEG) and END_OF_JPEG not in data[-1024:]:  # decoders fill up what is missing with gray
+        raise DatasetError(f"{path} does not decode as a picture: it ends early, after {len(data)} bytes")
+    try:
+        return np.ascontiguousarray(decode_picture(data, FORMATS)[..., ::-1])
+    except ImageError as error:
+        raise DatasetError(f"{path} does not decode as a picture: {error}") from error
 
 
 def _video(path: Path) -> _Video:

@@ -13,7 +13,6 @@ to the person, `origin` (x, y) of the cut, `frame_idx` (n,) of `n_depth` frames,
 from __future__ import annotations
 
 import re
-import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,8 +20,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deephar_ros.data.arrays import read_npz
 from deephar_ros.data.joints import to_layout
+from deephar_ros.data.matlab import read_mat
 from deephar_ros.data.samples import Clip, DatasetError, Picture
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA17, Layout
 
@@ -164,9 +166,12 @@ def _files(folder: Path) -> list[tuple[str, int, int, Path]]:
 
 def _read_sequence(path: Path) -> _Sequence:
     if path.suffix == ".npz":
-        with np.load(path) as file:
-            return _Sequence(file["skeleton"].astype(np.float64), path, file["frame_idx"], int(file["n_depth"]))
-    skeleton = _read_mat(path, "d_skel")
+        file = read_npz(path, ["skeleton", "frame_idx", "n_depth"])
+        rows, total = file["frame_idx"], file["n_depth"]
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or total.size != 1:
+            raise DatasetError(f"{path}: frame_idx is not a row of numbers, or n_depth not one; copy the file again")
+        return _Sequence(_checked(file["skeleton"], path), path, rows, int(total.item()))
+    skeleton = _checked(read_mat(path, f"it from {PAGE}", ["d_skel"])["d_skel"], path)
     depth = path.parents[1] / "Depth" / path.name.replace("_skeleton", "_depth")
     if not depth.is_file():
         raise DatasetError(f"{depth} is missing; download the depth data from {PAGE}")
@@ -179,6 +184,7 @@ def _pixels(sequence: _Sequence) -> Array:
     last = sequence.skeleton.shape[2] - 1
     rows = sequence.frames * last / max(sequence.total - 1, 1) - DEPTH_LAG
     x, y, z = sequence.skeleton[:, :, np.clip(np.rint(rows), 0, last).astype(int)].transpose(1, 2, 0)
+    z = np.where(z > 0, z, np.nan)  # behind the camera is no place in the picture
     return np.stack([CENTRE[0] + FOCAL * x / z, CENTRE[1] - FOCAL * y / z, 1000 * z], -1)
 
 
@@ -186,29 +192,39 @@ def _pixels(sequence: _Sequence) -> Array:
 def _depth_of(path: Path) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Levels (n, h, w) and where in the picture their corner is. The files are compressed whole: read once a clip."""
     if path.suffix == ".npz":
-        with np.load(path) as file:
-            return file["depth8"], (int(file["origin"][0]), int(file["origin"][1]))
-    depth = _read_mat(path, "d_depth")
+        file = read_npz(path, ["depth8", "origin"])
+        levels, origin = file["depth8"], file["origin"]
+        if levels.ndim != 3 or levels.dtype != np.uint8 or origin.shape != (2,) or origin.dtype.kind not in "iu":
+            raise DatasetError(f"{path}: depth8 is not (frames, rows, columns) of bytes at an origin; copy it again")
+        x, y = int(origin[0]), int(origin[1])
+        if not (0 <= x <= SIZE[0] - levels.shape[2] and 0 <= y <= SIZE[1] - levels.shape[1]):
+            raise DatasetError(f"{path}: depth8 {levels.shape} at {x}, {y} is not inside of {SIZE}; copy it again")
+        return levels, (x, y)
+    depth = read_mat(path, f"it from {PAGE}", ["d_depth"])["d_depth"]
+    if depth.ndim != 3 or depth.shape[:2] != (SIZE[1], SIZE[0]) or depth.dtype.kind not in "iuf":
+        raise DatasetError(f"{path}: d_depth of shape {depth.shape}, not (240, 320, T); download it again from {PAGE}")
     return depth_levels(depth.transpose(2, 0, 1)), (0, 0)
 
 
-def _read_mat(path: Path, variable: str) -> NDArray[Any]:
-    from scipy.io import loadmat, matlab  # only MATLAB's files need it
-
-    try:
-        return np.asarray(loadmat(path)[variable])
-    except (OSError, ValueError, KeyError, zlib.error, matlab.MatReadError) as error:
-        raise DatasetError(f"{path} holds no {variable}: {error!r}; download it again from {PAGE}") from error
+def _checked(skeleton: NDArray[Any], path: Path) -> Array:
+    if (
+        skeleton.ndim != 3
+        or skeleton.shape[:2] != (len(JOINTS), 3)
+        or not skeleton.size
+        or skeleton.dtype.kind not in "iuf"
+    ):
+        raise DatasetError(f"{path}: a skeleton of shape {skeleton.shape}, not (20, 3, frames); take it from {PAGE}")
+    return np.asarray(skeleton, np.float64)
 
 
 def _mat_length(path: Path) -> int:
     """Frames of a depth file, by its head."""
-    from scipy.io import matlab, whosmat
+    from scipy.io import whosmat
 
     try:
         shapes = {name: shape for name, shape, _ in whosmat(path)}
-    except (OSError, ValueError, zlib.error, matlab.MatReadError) as error:
-        raise DatasetError(f"{path} is no MATLAB file: {error!r}; download it again from {PAGE}") from error
+    except Exception as error:  # SciPy stumbles over a broken file in any way
+        raise DatasetError(f"{path} is no MATLAB file: {brief(error)}; download it again from {PAGE}") from error
     if len(shapes.get("d_depth", ())) != 3 or shapes["d_depth"][:2] != (SIZE[1], SIZE[0]):
         raise DatasetError(f"{path} holds no d_depth (240, 320, T) but {shapes}; download it again from {PAGE}")
     return int(shapes["d_depth"][2])

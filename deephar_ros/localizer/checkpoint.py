@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
+from deephar_ros.checkpoint import CheckpointError, fill, read_weights
+from deephar_ros.files import read_yaml, write_together
 from deephar_ros.localizer.network import MULTIPLE, LocalizerNet, NetworkConfig
+from deephar_ros.strict import build
 
 WEIGHTS, CONFIG = "localizer.safetensors", "config.yaml"
+
+LARGEST_INPUT, MOST_CHANNELS, MOST_BLOCKS = 2048, 1024, 20
+"""Of a localizer: pixels of the longer side, channels in any place, residual blocks at a stride."""
 
 
 class LocalizerError(ValueError):
@@ -36,22 +39,24 @@ class LocalizerSpec:
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
     def __post_init__(self) -> None:
-        if self.input_size <= 0 or self.input_size % MULTIPLE:
-            raise ValueError(f"input_size = {self.input_size} is not a multiple of {MULTIPLE}")
+        if not 0 < self.input_size <= LARGEST_INPUT or self.input_size % MULTIPLE:
+            raise ValueError(f"input_size = {self.input_size} is not a multiple of {MULTIPLE} up to {LARGEST_INPUT}")
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold = {self.threshold} is not between 0 and 1")
+        net = self.network
+        if not all(1 <= channels <= MOST_CHANNELS for channels in (*net.channels, net.features)):
+            raise ValueError(f"network.channels = {net.channels}, features = {net.features}: 1 to {MOST_CHANNELS} fit")
+        if not all(0 <= blocks <= MOST_BLOCKS for blocks in net.blocks):
+            raise ValueError(f"network.blocks = {net.blocks}: 0 to {MOST_BLOCKS} fit")
 
 
 def save_localizer(folder: Path, net: LocalizerNet, spec: LocalizerSpec) -> None:
     """Writes a localizer folder, weights in half precision; a crash meanwhile leaves the old files whole."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.half().contiguous() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    partial = folder / (WEIGHTS + ".partial")
-    save_file(weights, partial)
-    os.replace(partial, folder / WEIGHTS)
     values = asdict(spec)
     values["network"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["network"].items()}
-    (folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
+    write_together(folder, {WEIGHTS: save(weights), CONFIG: yaml.safe_dump(values, sort_keys=False).encode()})
 
 
 def load_localizer(folder: Path) -> tuple[LocalizerNet, LocalizerSpec]:
@@ -64,29 +69,18 @@ def load_localizer(folder: Path) -> tuple[LocalizerNet, LocalizerSpec]:
         if not (folder / name).is_file():
             raise LocalizerError(f"{folder} is not a localizer folder: {name} is missing")
     try:
-        spec = spec_from_dict(yaml.safe_load((folder / CONFIG).read_text()))
+        spec = spec_from_dict(read_yaml(folder / CONFIG), f"{folder / CONFIG}:")
+    except ValueError as error:
+        raise LocalizerError(f"{error}; take the file that came with the weights") from error
+    with torch.device("meta"):  # takes no memory before the weights are known to fit
         net = LocalizerNet(spec.network)
-    except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise LocalizerError(f"{folder / CONFIG}: {error}; take the file that came with the weights") from error
     try:
-        weights = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise LocalizerError(f"{folder / WEIGHTS} is not a whole safetensors file ({error}); copy it again") from error
-    if not all(value.isfinite().all() for value in weights.values()):
-        raise LocalizerError(f"{folder / WEIGHTS} holds NaN or infinite values; the training that wrote it failed")
-    counters = {k: torch.zeros_like(v) for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-    try:
-        net.load_state_dict({**counters, **{k: v.float() for k, v in weights.items()}})
-    except RuntimeError as error:
-        raise LocalizerError(f"{folder / WEIGHTS} does not fit {CONFIG}: {error}") from error
+        fill(net, read_weights(folder / WEIGHTS), f"{folder / WEIGHTS}", CONFIG)
+    except CheckpointError as error:
+        raise LocalizerError(str(error)) from error
     return net.eval(), spec
 
 
-def spec_from_dict(values: dict[str, Any]) -> LocalizerSpec:
-    """What `config.yaml` holds as a specification; raises ValueError or TypeError naming what does not fit."""
-    network: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.get("network", {}).items()}
-    unknown = set(values) - {f.name for f in fields(LocalizerSpec)}
-    unknown |= set(network) - {f.name for f in fields(NetworkConfig)}
-    if unknown:
-        raise ValueError(f"unknown entries {sorted(unknown)}")
-    return LocalizerSpec(**{**values, "network": NetworkConfig(**network)})
+def spec_from_dict(values: object, where: str = "model") -> LocalizerSpec:
+    """What `config.yaml` holds as a specification; ConfigError names what does not fit, `where` comes before it."""
+    return build(LocalizerSpec, values, where)

@@ -42,7 +42,7 @@ def encode(boxes: Array, rows: int, columns: int) -> Target:
         centre_y = min(int((top + bottom) / 2), rows - 1) + 0.5
         spread_x, spread_y = np.clip([_SPREAD * (right - left), _SPREAD * (bottom - top)], *_SPREADS)
         peak = np.exp(-(((x - centre_x) / spread_x) ** 2 + ((y - centre_y) / spread_y) ** 2) / 2)
-        own = peak > heat
+        own = peak >= heat
         heat[own] = peak[own]
         sides[:, own] = np.stack([x - left, y - top, right - x, bottom - y])[:, own]
     return Target(heat, sides)

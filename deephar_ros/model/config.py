@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+MOST_LEVELS, MOST_CHANNELS = 6, 2048
+"""Of a network, in its widest place. Both together make 400 million weights, 1.6 GB; the paper's have 35 million."""
 
 Downsampling = Literal["maxpooling", "conv"]
 ActionInput = Literal["combined", "pose", "appearance"]
@@ -68,30 +72,36 @@ class SPNetConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "num_joints": self.num_joints >= 1,
+            "num_joints": 1 <= self.num_joints <= 100,
             "dim": self.dim in (2, 3),
             "num_pyramids": 1 <= self.num_pyramids <= 8,
-            "num_levels": self.num_levels >= 2,
+            "num_levels": 2 <= self.num_levels <= MOST_LEVELS,
             "action_pyramids": all(1 <= p <= self.num_pyramids for p in self.action_pyramids)
             and bool(self.action_pyramids) == bool(self.num_actions),
-            "num_actions": all(n >= 2 for n in self.num_actions),
+            "num_actions": all(2 <= n <= MOST_CHANNELS for n in self.num_actions) and len(self.num_actions) <= 10,
             "action_input": self.action_input in ("combined", "pose", "appearance"),
-            "num_pose_features": self.num_pose_features >= 16,
-            "num_visual_features": self.num_visual_features >= 1,
-            "growth": self.growth >= 2,
+            "num_pose_features": 16 <= self.num_pose_features <= MOST_CHANNELS,
+            "num_visual_features": 1 <= self.num_visual_features <= MOST_CHANNELS,
             "image_div": self.image_div in (4, 8, 16, 32),
-            "kernel_size": self.kernel_size % 2 == 1 and self.kernel_size >= 1,
+            "growth": self.growth >= 2 and self.image_div in (4, 8, 16, 32) and self.most_channels <= MOST_CHANNELS,
+            "kernel_size": self.kernel_size % 2 == 1 and 1 <= self.kernel_size <= 15,
             "downsampling": self.downsampling in ("maxpooling", "conv"),
-            "cut": self.cut is None or self.cut in [(p, lv) for p, lv in self._all_blocks()],
         }
         for name, ok in checks.items():
             if not ok:
-                raise ValueError(f"SPNetConfig.{name} = {getattr(self, name)!r} does not make a network")
+                raise ValueError(f"SPNetConfig.{name} = {reprlib.repr(getattr(self, name))} does not make a network")
+        if self.cut is not None and self.cut not in self._all_blocks():
+            raise ValueError(f"SPNetConfig.cut = {self.cut!r} is no prediction block of the network")
 
     @property
     def entry_channels(self) -> int:
         """Channels of the entry flow's output, level 1 (288 at full width)."""
         return 2 * self.growth + self.growth * (self.image_div.bit_length() - 3)
+
+    @property
+    def most_channels(self) -> int:
+        """Channels of the coarsest level."""
+        return self.entry_channels + (self.num_levels - 1) * self.growth
 
     @property
     def size_multiple(self) -> int:

@@ -12,13 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from deephar_ros.files import brief
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 
+MOST_VALUES = 400_000_000
+"""Of all weights of a file, as of the largest network; the authors' files hold up to 40 million."""
+
 Weights = dict[str, NDArray[np.floating]]  # by "layer/weight", for instance "dp1_pb1_conv1/depthwise_kernel"
 
-_BLOCK = re.compile(r"(dp|up)(\d+)_pb(\d+)_")
-_ACTION_UNIT = re.compile(r"[du]p(\d+)_[du]u\d+_action_r0_")
+_BLOCK = re.compile(r"(dp|up)(\d)_pb(\d)_")
+_ACTION_UNIT = re.compile(r"[du]p(\d)_[du]u\d_action_r0_")
+_ENTRY_UNIT = re.compile(r"res(\d)_")
 _CONSTANT = re.compile(r"_xy2?_[xy]/")  # soft-argmax grids, which we compute
 
 
@@ -41,23 +46,28 @@ def import_keras(path: Path) -> Imported:
         config = _infer_config(weights, warnings)
     except KeyError as error:
         raise KerasImportError(f"{path} is not a whole SPNet: missing {error}") from error
-    net = SPNet(config)
-    state = {key: value for key, value in net.state_dict().items() if not key.endswith("num_batches_tracked")}
+    except (ValueError, IndexError) as error:
+        raise KerasImportError(f"{path} is not a SPNet: {brief(error)}") from error
+    with torch.device("meta"):  # takes no memory before the weights are known to fit
+        net = SPNet(config)
+    empty = net.state_dict()
+    counters = {key: torch.zeros((), dtype=torch.long) for key in empty if key.endswith("num_batches_tracked")}
+    state = {key: value for key, value in empty.items() if key not in counters}
     sources = {key: _keras_name(key) for key in state}
     missing = sorted(set(sources.values()) - weights.keys())
     unused = sorted(name for name in weights.keys() - set(sources.values()) if not _CONSTANT.search(name))
     if missing or unused:
-        raise KerasImportError(f"{path} is not a whole SPNet: missing {missing}, not used {unused}")
+        raise KerasImportError(f"{path} is not a whole SPNet: missing {missing[:5]}, not used {unused[:5]}")
     for key, value in state.items():
         array = weights[sources[key]]
         if array.ndim == 4:
             array = array.transpose(2, 3, 0, 1) if "depthwise" in sources[key] else array.transpose(3, 2, 0, 1)
         if array.shape != tuple(value.shape):
             raise KerasImportError(f"{path}: {sources[key]} has shape {array.shape}, {tuple(value.shape)} expected")
-        state[key] = torch.from_numpy(array.copy())
-    net.load_state_dict(state, strict=False)
+        state[key] = torch.from_numpy(array.astype(np.float32))
+    net.load_state_dict({**state, **counters}, assign=True)
     grid = weights.get("dp1_pb1_xy_y/depthwise_kernel")  # as large as the maps of the first block, level 2
-    return Imported(net.eval(), 256 if grid is None else 2 * config.image_div * grid.shape[0], warnings)
+    return Imported(net.eval(), 256 if grid is None or not grid.ndim else 2 * config.image_div * len(grid), warnings)
 
 
 def _read(path: Path) -> Weights:
@@ -67,9 +77,24 @@ def _read(path: Path) -> Weights:
             names = [
                 (layer, name) for layer in _texts(root, "layer_names") for name in _texts(root[layer], "weight_names")
             ]
-            return {name.removesuffix(":0"): root[layer][name][()] for layer, name in names}
-    except (OSError, KeyError) as error:
-        raise KerasImportError(f"{path} is not a Keras weights file: {error}") from error
+            found = {name.removesuffix(":0"): root[layer][name] for layer, name in names}
+            if sum(dataset.size for dataset in found.values()) > MOST_VALUES:
+                raise KerasImportError(f"{path} holds more than {MOST_VALUES} values; it is no SPNet")
+            return {name: _values(dataset, file) for name, dataset in found.items()}
+    except KerasImportError:
+        raise
+    except Exception as error:  # HDF5 stumbles over a broken file in any way
+        raise KerasImportError(f"{path} is not a Keras weights file ({brief(error)}); copy it again") from error
+
+
+def _values(dataset: h5py.Dataset, file: h5py.File) -> NDArray[np.floating]:
+    """The values, if they are weights that lie in this file: HDF5 can link to others, which would be read unseen."""
+    if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
+        raise KerasImportError(f"{file.filename}: {dataset.name} lies in another file; take the whole file")
+    values = np.asarray(dataset[()])
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise KerasImportError(f"{file.filename}: {dataset.name} holds other than finite numbers; copy the file again")
+    return values
 
 
 def _texts(group: h5py.Group, attribute: str) -> list[str]:
@@ -78,10 +103,12 @@ def _texts(group: h5py.Group, attribute: str) -> list[str]:
 
 def _renumber_actions(weights: Weights) -> tuple[Weights, list[str]]:
     """Action blocks are numbered per process in Keras: they may start above 1."""
-    found = sorted({int(m[1]) for name in weights if (m := re.match(r"act(\d+)_", name))})
+    found = sorted({int(m[1]) for name in weights if (m := re.match(r"act(\d{1,4})_", name))})
     new = {old: number for number, old in enumerate(found, start=1)}
     warnings = [] if found == list(new.values()) else [f"action blocks {found} are renumbered from 1"]
-    renamed = {re.sub(r"^act(\d+)", lambda m: f"act{new[int(m[1])]}", name): array for name, array in weights.items()}
+    renamed = {
+        re.sub(r"^act(\d{1,4})(?=_)", lambda m: f"act{new[int(m[1])]}", name): array for name, array in weights.items()
+    }
     return renamed, warnings
 
 
@@ -94,7 +121,7 @@ def _infer_config(weights: Weights, warnings: list[str]) -> SPNetConfig:
     in_last = [i for p, i in blocks if p == pyramids]
     cut = (pyramids, 1 + (max(in_last) if pyramids % 2 else min(in_last)))
     heat = weights["dp1_pb1_heatmaps_conv1/kernel"]
-    entry_units = 1 + max(int(m[1]) for name in weights if (m := re.match(r"res(\d+)_", name)))
+    entry_units = 1 + max(int(m[1]) for name in weights if (m := _ENTRY_UNIT.match(name)))
     config = SPNetConfig(
         num_joints=heat.shape[-1],
         dim=3 if "dp1_pb1_depthmaps_conv1/kernel" in weights else 2,

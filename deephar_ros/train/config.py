@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+import reprlib
+from dataclasses import dataclass, field
+from typing import Literal
 
-import yaml
-
-from deephar_ros.checkpoint import ModelSpec, spec_from_dict
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.augment import AugmentConfig
-from deephar_ros.model.config import SPNetConfig
-from deephar_ros.model.presets import PRESETS
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT
-from deephar_ros.train.strict import ConfigError, build
+
+MOST_ITEMS = 65536
+"""In a batch."""
 
 Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder"]
 
@@ -22,7 +19,7 @@ Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", 
 def _check(owner: object, **conditions: bool) -> None:
     for name, ok in conditions.items():
         if not ok:
-            raise ValueError(f"{name} = {getattr(owner, name)!r} is out of range")
+            raise ValueError(f"{name} = {reprlib.repr(getattr(owner, name))} is out of range")
 
 
 @dataclass(frozen=True)
@@ -207,9 +204,9 @@ class StageConfig:
             self,
             epochs=self.epochs > 0,
             epoch_steps=self.epoch_steps >= 1,
-            batch=self.batch >= 1 and self.batch % self.accumulate == 0,
-            clips=self.clips >= 1 and self.clips % min(self.accumulate, self.clips) == 0,
-            accumulate=self.accumulate >= 1,
+            accumulate=1 <= self.accumulate <= MOST_ITEMS,
+            batch=1 <= self.batch <= MOST_ITEMS and self.batch % max(1, self.accumulate) == 0,
+            clips=1 <= self.clips <= MOST_ITEMS and self.clips % max(1, min(self.accumulate, self.clips)) == 0,
             pose=all(share > 0 for share in self.pose.values()),
             action=all(share > 0 for share in self.action.values()) and bool(self.pose or self.action),
             train=self.train == "all" or not self.pose,
@@ -286,7 +283,7 @@ class LoggingConfig:
             validate_epochs=self.validate_epochs > 0,
             save_minutes=self.save_minutes > 0,
             save_images=self.save_images >= 0,
-            pictures=self.pictures >= 0,
+            pictures=0 <= self.pictures <= 1000,
         )
 
 
@@ -325,73 +322,3 @@ class RunConfig:
                 raise ValueError(f"stage {stage.name}: from {self.features.kind} only train: action is possible")
         if self.features.kind == "network" and self.start is None:
             raise ValueError("features.kind is network, but start names no checkpoint")
-
-
-def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
-    """Reads a YAML file, and first the one that its entry `base` names, whose values it changes key by key.
-
-    Args:
-        changes: values put in place of the file's, such as "model.network.growth=32" or "stages.0.epochs=2".
-
-    Raises:
-        ConfigError: as `strict.build`; also for YAML that cannot be parsed.
-    """
-    values = _read(path)
-    for change in changes:
-        _change(values, change)
-    if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
-        raise ConfigError(f"{path}: section model is missing")
-    try:
-        values["model"] = read_model(values["model"], path.parent)
-    except (ValueError, TypeError, OSError) as error:
-        raise ConfigError(f"{path}: model: {error}") from error
-    return build(RunConfig, values, f"{path}:")
-
-
-def read_model(values: dict[str, Any], folder: Path) -> ModelSpec:
-    """A model section: as in a checkpoint's config.yaml, but `preset` names a network that `network` changes, and a
-    set of labels may be a text file (path from `folder`) with a name per line."""
-    values = dict(values)
-    preset = values.pop("preset", None)
-    if preset is not None and preset not in PRESETS:
-        raise ValueError(f"preset {preset!r} is unknown; there are {', '.join(PRESETS)}")
-    base = {} if preset is None else asdict(PRESETS[preset])
-    labels = [(folder / s).read_text().splitlines() if isinstance(s, str) else s for s in values.pop("labels", ())]
-    unknown = sorted(set(values.get("network", {})) - set(asdict(SPNetConfig())))
-    if unknown:
-        raise ValueError(f"network.{unknown[0]} is unknown")
-    spec = spec_from_dict({**values, "network": {**base, **values.get("network", {})}, "labels": labels})
-    if spec.input_size < 2 * spec.network.size_multiple:
-        raise ValueError(f"input_size = {spec.input_size} leaves one cell at the coarsest level; two are needed")
-    return spec
-
-
-def _read(path: Path) -> Any:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    if isinstance(values, dict) and "base" in values:
-        return _merged(_read(path.parent / str(values.pop("base"))), values)
-    return values
-
-
-def _merged(below: Any, above: Any) -> Any:
-    """`above`, and of sections what only `below` has; lists are taken whole."""
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
-
-
-def _change(values: Any, change: str) -> None:
-    """Puts a value (YAML) at a path of keys and numbers."""
-    key, equals, value = change.partition("=")
-    *path, last = key.split(".")
-    try:
-        for part in path:
-            values = values[int(part)] if isinstance(values, list) else values.setdefault(part, {})
-        values[int(last) if isinstance(values, list) else last] = yaml.safe_load(value)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--set {change}: there is no such key") from error
-    if not equals:
-        raise ConfigError(f"--set {change}: should be KEY=VALUE")

@@ -22,7 +22,7 @@ from deephar_ros.data.clip_indices import ClipChoice, combine, evaluation_clips
 from deephar_ros.data.clip_indices import Protocol as ClipProtocol
 from deephar_ros.data.crop import map_points
 from deephar_ros.data.pictures import read
-from deephar_ros.data.samples import Clip, Sample
+from deephar_ros.data.samples import Clip, DatasetError, Sample
 from deephar_ros.data.windows import CropWindow, clip_window
 from deephar_ros.geometry import Array, Window
 from deephar_ros.model.spnet import SPNet
@@ -81,6 +81,7 @@ def predict_poses(
     flip: bool = False,
     batch: int = 16,
     workers: int = 0,
+    broken: list[str] | None = None,
 ) -> Poses:
     """Poses of the annotated persons, cropped by the samples' windows; leaves `net` in evaluation mode on `device`.
 
@@ -88,9 +89,11 @@ def predict_poses(
         every_block: of every prediction block instead of the last one only.
         flip: average with the prediction for the mirrored crop.
         workers: processes that read pictures; 0: this one.
+        broken: gets why pictures cannot be read, whose poses then are NaN; None: the first such picture raises.
 
     Raises:
         ValueError: there is no sample, or its joints are in another order than the network's.
+        DatasetError: a picture cannot be read.
     """
     if not samples:
         raise ValueError("there is nobody to evaluate on")
@@ -100,11 +103,14 @@ def predict_poses(
     names = block_names(net)
     blocks = slice(None) if every_block else slice(-1, None)
     found = []
-    loader = DataLoader(_Crops(samples, crop, spec.input_size), batch, num_workers=workers)
-    for crops, matrices in tqdm(loader, unit="batch", desc="poses", leave=False):
+    loader = DataLoader(_Crops(samples, crop, spec.input_size, broken is not None), batch, num_workers=workers)
+    for crops, matrices, reasons in tqdm(loader, unit="batch", desc="poses", leave=False):
         poses = _frame_poses(net, crops.to(device), spec.layout, blocks, flip).cpu().numpy()
         inverse = np.linalg.inv(matrices.numpy())
         found.append(np.stack([map_points(inverse[i], poses[:, i]) for i in range(len(inverse))], 1))
+        found[-1][:, [bool(reason) for reason in reasons]] = np.nan
+        if broken is not None:
+            broken += filter(None, reasons)
     joints = np.concatenate(found, 1).astype(np.float32)
     depth = joints[..., 2:3] if joints.shape[-1] == 4 else np.full_like(joints[..., :1], np.nan)
     return Poses(names[blocks], np.concatenate([joints[..., :2], depth], -1), joints[..., -1])
@@ -125,6 +131,7 @@ def predict_actions(
     flip: bool = False,
     batch: int = 4,
     workers: int = 0,
+    broken: list[str] | None = None,
 ) -> Actions:
     """Probabilities of the actions of whole videos, each clip cropped by the joints that are annotated in it.
 
@@ -136,9 +143,11 @@ def predict_actions(
         protocol: which clips of a video are looked at.
         flip: look at every clip mirrored as well (released does anyway).
         batch: clips that go through the network together.
+        broken: gets why clips cannot be read; a video without another clip is NaN. None: the first such clip raises.
 
     Raises:
         ValueError: there is no video, or the network has no actions.
+        DatasetError: a picture cannot be read.
     """
     names = block_names(net, actions=True)
     if not clips or not names:
@@ -151,13 +160,21 @@ def predict_actions(
         for choice in _views(evaluation_clips(len(clip.frames), spec.clip_frames, spacing, protocol), flip)
     ]
     found: list[list[Array]] = [[] for _ in clips]
-    loader = DataLoader(_ClipCrops(clips, parts, crop, spec.input_size), batch, num_workers=workers)
-    for images, rows in tqdm(loader, unit="batch", desc="actions", leave=False):
+    loader = DataLoader(
+        _ClipCrops(clips, parts, crop, spec.input_size, spec.clip_frames, broken is not None),
+        batch,
+        num_workers=workers,
+    )
+    for images, rows, reasons in tqdm(loader, unit="batch", desc="actions", leave=False):
         outputs = net(normalise(images.to(device))).actions[blocks]
         probabilities = torch.stack([output[action_set] for output in outputs], 1).double().cpu().numpy()
-        for row, each in zip(rows.tolist(), probabilities, strict=True):
-            found[row].append(each)
-    scores = [[combine(np.stack(clip)[:, k], protocol) for clip in found] for k in range(len(names[blocks]))]
+        for row, each, reason in zip(rows.tolist(), probabilities, reasons, strict=True):
+            if not reason:
+                found[row].append(each)
+        if broken is not None:
+            broken += filter(None, reasons)
+    unread = np.full_like(probabilities[0], np.nan)  # (K, C)
+    scores = [[combine(np.stack(clip or [unread])[:, k], protocol) for clip in found] for k in range(len(unread))]
     return Actions(names[blocks], np.array(scores, np.float64))
 
 
@@ -186,34 +203,54 @@ def _frame_poses(net: SPNet, crops: Tensor, layout: Layout, blocks: slice, flip:
 
 
 class _Crops(Dataset[Any]):
-    """Item: (3, S, S) uint8 crop and (3, 3) map of a sample."""
+    """Item: (3, S, S) uint8 crop and (3, 3) map of a sample, and why it cannot be read, if so and `skips`; else ""."""
 
-    def __init__(self, samples: Sequence[Sample], crop: Crop, size: int) -> None:
-        self.samples, self.crop, self.size = samples, crop, size
+    def __init__(self, samples: Sequence[Sample], crop: Crop, size: int, skips: bool) -> None:
+        self.samples, self.crop, self.size, self.skips = samples, crop, size, skips
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor, str]:
         sample = self.samples[row]
-        crop, matrix = self.crop(read(sample.picture), sample.window, self.size)
-        return torch.from_numpy(crop).permute(2, 0, 1), torch.from_numpy(matrix)
+        try:
+            picture = read(sample.picture)
+        except DatasetError as error:
+            if not self.skips:
+                raise
+            return torch.zeros(3, self.size, self.size, dtype=torch.uint8), torch.eye(3).double(), str(error)
+        crop, matrix = self.crop(picture, sample.window, self.size)
+        return torch.from_numpy(crop).permute(2, 0, 1), torch.from_numpy(matrix), ""
 
 
 class _ClipCrops(Dataset[Any]):
-    """Item: (T, 3, S, S) uint8 crops of one clip, and the row of its video."""
+    """Item: (T, 3, S, S) uint8 crops of one clip, the row of its video, and why it cannot be read, as in `_Crops`."""
 
-    def __init__(self, clips: Sequence[Clip], parts: Sequence[tuple[int, ClipChoice]], crop: Crop, size: int) -> None:
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        parts: Sequence[tuple[int, ClipChoice]],
+        crop: Crop,
+        size: int,
+        frames: int,
+        skips: bool,
+    ) -> None:
         self.clips, self.parts, self.crop, self.size = clips, parts, crop, size
+        self.frames, self.skips = frames, skips
 
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+    def __getitem__(self, number: int) -> tuple[Tensor, int, str]:
         row, (indices, mirrored) = self.parts[number]
         clip = self.clips[row]
         window = clip_window(clip.joints[indices, :, :2], clip.size)
-        crops = np.stack([self.crop(read(clip.frames[index]), window, self.size)[0] for index in indices])
+        try:
+            crops = np.stack([self.crop(read(clip.frames[index]), window, self.size)[0] for index in indices])
+        except DatasetError as error:
+            if not self.skips:
+                raise
+            return torch.zeros(self.frames, 3, self.size, self.size, dtype=torch.uint8), row, str(error)
         if mirrored:
             crops = np.ascontiguousarray(crops[:, :, ::-1])
-        return torch.from_numpy(crops).permute(0, 3, 1, 2), row
+        return torch.from_numpy(crops).permute(0, 3, 1, 2), row, ""

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from deephar_ros.data.composites import SceneConfig, random_scene
 from deephar_ros.data.cutouts import Sources
+from deephar_ros.files import append_line
 from deephar_ros.geometry import Array
 from deephar_ros.localizer.checkpoint import LocalizerSpec, save_localizer
 from deephar_ros.localizer.decode import encode
@@ -25,6 +26,7 @@ from deephar_ros.localizer.network import STRIDE, LocalizerNet
 from deephar_ros.pixels import normalise
 from deephar_ros.train.config import ScheduleConfig
 from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
+from deephar_ros.train.monitor import LOG, cut_log
 from deephar_ros.train.schedules import rate_factor
 from deephar_ros.train.state import (
     fill_optimizer,
@@ -139,8 +141,7 @@ class LocalizerTrainer:
             "learning_rate": round(self.learning_rate, 6),
             "images_per_second": round(rate, 1),
         }
-        with (self.out / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
+        append_line(self.out / LOG, json.dumps(line))
         tqdm.write(json.dumps(line))
         save_localizer(self.out, cast(LocalizerNet, self.averaged.module), self.spec)
         state = prefixed("net", self.net.state_dict()) | prefixed("averaged", self.averaged.state_dict())
@@ -154,6 +155,7 @@ class LocalizerTrainer:
         self.averaged.load_state_dict(without_prefix("averaged", state))
         fill_optimizer(self.optimizer, without_prefix("optimizer", state))
         self.seen = facts["seen"]
+        cut_log(self.out, self.seen)
 
     @property
     def learning_rate(self) -> float:

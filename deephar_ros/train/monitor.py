@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,22 +14,34 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from deephar_ros.files import append_line, whole_file
+
+LOG = "log.jsonl"
+
 
 class Monitor:
     """Collects losses between two reports. Use as a context manager. A silent one neither shows nor writes anything.
 
     Args:
         total, done: pictures of the whole run, and those that were seen before.
+        interval: what `interval` was when the run stopped.
         tensorboard: also write event files into `out`.
     """
 
-    def __init__(self, out: Path, total: int, done: int, tensorboard: bool, silent: bool = False) -> None:
+    def __init__(
+        self,
+        out: Path,
+        total: int,
+        done: int,
+        tensorboard: bool,
+        silent: bool = False,
+        interval: Mapping[str, Any] | None = None,
+    ) -> None:
         self.out, self.silent = out, silent
         self._bar = tqdm(total=total, initial=done, unit="img", smoothing=0.05, mininterval=2, disable=silent)
-        self._losses: dict[str, list[float]] = {}
-        self._broken: Counter[str] = Counter()
         self._writer = _event_writer(out) if tensorboard and not silent else None
-        self._start_interval()
+        self._named: set[str] = set()
+        self._start_interval(interval or {})
 
     def __enter__(self) -> Monitor:
         return self
@@ -50,10 +62,12 @@ class Monitor:
             broken: names of pictures that could not be read.
         """
         for name, loss in losses.items():
-            self._losses.setdefault(name, []).append(loss)
+            self._losses[name] = self._losses.get(name, 0.0) + loss
+            self._steps[name] += 1
         for name in broken:
-            if name not in self._broken:
+            if name not in self._named:
                 self.say(f"skipped, as it cannot be read: {name}")
+            self._named.add(name)
             self._broken[name] += 1
         self._pictures += pictures
         self._bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
@@ -61,15 +75,14 @@ class Monitor:
 
     def report(self, line: dict[str, Any], metrics: dict[str, float], images: int) -> dict[str, Any]:
         """Appends a line to the log: what is given, mean losses, speed and what was broken since the last report."""
-        scalars = {f"{name}_loss": round(float(np.mean(values)), 5) for name, values in self._losses.items()}
+        scalars = {f"{name}_loss": round(total / self._steps[name], 5) for name, total in self._losses.items()}
         scalars["images_per_second"] = round(self._pictures / (time.monotonic() - self._began), 1)
         line = {**line, **scalars, **{name: round(value, 3) for name, value in metrics.items()}}
         if self._broken:
             line["broken"] = dict(self._broken)
-        self._start_interval()
+        self._start_interval({})
         if not self.silent:
-            with (self.out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            append_line(self.out / LOG, json.dumps(line))
             self.say(json.dumps(line))
         if self._writer is not None:
             for name, value in {**scalars, **metrics, "learning_rate": line["learning_rate"]}.items():
@@ -90,9 +103,32 @@ class Monitor:
         if not self.silent:
             tqdm.write(text)
 
-    def _start_interval(self) -> None:
-        self._losses.clear()
+    @property
+    def interval(self) -> dict[str, Any]:
+        """What was collected since the last report, for JSON."""
+        return {"losses": self._losses, "steps": self._steps, "broken": self._broken}
+
+    def _start_interval(self, before: Mapping[str, Any]) -> None:
+        self._losses: dict[str, float] = dict(before.get("losses", {}))
+        self._steps: Counter[str] = Counter(before.get("steps", {}))
+        self._broken: Counter[str] = Counter(before.get("broken", {}))
         self._pictures, self._began = 0, time.monotonic()
+
+
+def cut_log(out: Path, images: int) -> None:
+    """Takes out of the log what a run wrote after `images` pictures, where it goes on from, and half a line."""
+    log = out / LOG
+    if log.is_file():
+        lines = [line for line in log.read_text().splitlines() if _images(line) <= images]
+        with whole_file(log) as file:
+            file.write("".join(line + "\n" for line in lines).encode())
+
+
+def _images(line: str) -> float:
+    try:
+        return float(json.loads(line)["images"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def _event_writer(out: Path) -> Any:

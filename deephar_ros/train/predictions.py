@@ -24,6 +24,11 @@ def prediction_grid(net: SPNet, crops: Tensor, layout: Layout) -> NDArray[np.uin
         tile = np.ascontiguousarray(crop)
         draw_skeleton(tile, layout, pose[:, :2] * tile.shape[0], pose[:, -1])
         tiles.append(tile)
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+    return tile_grid(tiles)
+
+
+def tile_grid(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Pictures of one size (H, W, 3) side by side, in as many rows as it takes."""
+    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     return np.vstack(rows).astype(np.uint8)

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
+
+from deephar_ros.files import brief, whole_file
 
 FILE = "state.safetensors"
 
 
 def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Writes tensors and, in the file's head as JSON, plain facts; a crash meanwhile leaves the old file whole."""
-    partial = folder / (FILE + ".partial")
+    """Writes tensors and, in the file's head as JSON, plain facts; after a crash, also of the machine, or on a full
+    disk (OSError) the old file is whole."""
     separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(separate, partial, metadata={"state": json.dumps(facts)})
-    os.replace(partial, folder / FILE)
+    content = save(separate, metadata={"state": json.dumps(facts)})
+    with whole_file(folder / FILE) as file:
+        file.write(content)
 
 
 def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of `save_state`; FileNotFoundError if there is no state in `folder`."""
-    if not (folder / FILE).is_file():
-        raise FileNotFoundError(f"{folder} holds no {FILE} to go on from")
-    with safe_open(folder / FILE, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["state"])  # noqa: SIM118
+    """The inverse of `save_state`.
+
+    Raises:
+        FileNotFoundError: there is no state in `folder`.
+        ValueError: it is broken.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no {FILE} to go on from; start without --resume")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(json.loads((file.metadata() or {})["state"]))
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not the state of a run ({brief(error)}); remove it and start without --resume"
+        ) from error
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from deephar_ros.data.clip_indices import middle_clip, random_clip
 from deephar_ros.data.clips import clip_root_depth
 from deephar_ros.data.paper_augment import PaperConfig, Parameters, view_of
-from deephar_ros.data.samples import Clip
+from deephar_ros.data.samples import Clip, DatasetError
 from deephar_ros.data.view import Augmentation, Person
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.features import pack
@@ -61,16 +61,20 @@ class NetworkRows:
     """Rows that a frozen network found, see `feature_cache`.
 
     Args:
-        rows: (frames of all videos one after another, 2, K) of plain and of mirrored pictures.
+        rows: (frames of all videos one after another, 2, K) of plain and of mirrored pictures; NaN of videos that
+            cannot be read, for which `read` raises DatasetError.
     """
 
     def __init__(self, clips: Sequence[Clip], rows: NDArray[np.float16]) -> None:
-        self.rows, self.starts = rows, np.cumsum([0, *(len(clip.frames) for clip in clips)])
+        self.clips, self.rows, self.starts = clips, rows, np.cumsum([0, *(len(clip.frames) for clip in clips)])
 
     def read(self, index: int, chosen: Sequence[int], rng: Random | None) -> Tensor:
         mirrored = 0 if rng is None else int(rng.integers(2))
         frames = self.starts[index] + np.asarray(chosen)
-        return torch.from_numpy(self.rows[frames, mirrored].astype(np.float32))
+        rows = self.rows[frames, mirrored].astype(np.float32)
+        if np.isnan(rows).any():
+            raise DatasetError(f"{self.clips[index].name} could not be read when features were made of it")
+        return torch.from_numpy(rows)
 
 
 class TrackClips(Dataset[tuple[Tensor, Tensor, Tensor]]):

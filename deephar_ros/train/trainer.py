@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -18,11 +18,12 @@ from deephar_ros.data.batches import Batch
 from deephar_ros.model.features import unpack
 from deephar_ros.model.spnet import ClipOutput, FrameOutput, SPNet
 from deephar_ros.pixels import normalise
-from deephar_ros.train.batch import Source, parts, tensors
+from deephar_ros.train.bad_batch import save_bad_batch
+from deephar_ros.train.batch import Source, parts
 from deephar_ros.train.config import OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
 from deephar_ros.train.distributed import Group
 from deephar_ros.train.interrupt import Interrupt
-from deephar_ros.train.monitor import Monitor
+from deephar_ros.train.monitor import Monitor, cut_log
 from deephar_ros.train.objective import Objective
 from deephar_ros.train.predictions import prediction_grid
 from deephar_ros.train.schedules import make_optimizer, rate_factor
@@ -65,6 +66,7 @@ class Trainer:
         self.objective = Objective(net.config, run.loss)
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.stage = self.step = self.images = 0
+        self._interval: dict[str, Any] = {}  # what the monitor had collected when the state was saved
 
     @property
     def best(self) -> SPNet:
@@ -77,11 +79,13 @@ class Trainer:
         silent = self.group.rank > 0
         with (
             Interrupt() as interrupt,
-            Monitor(self.out, total, self.images, self.run.logging.tensorboard, silent) as monitor,
+            Monitor(self.out, total, self.images, self.run.logging.tensorboard, silent, self._interval) as monitor,
         ):
+            if self.images == 0:
+                self.save_state()  # so that there is one to resume from as soon as there is a log
             while self.stage < len(self.run.stages):
                 if not self._run_stage(source, monitor, interrupt):
-                    self.save_state()
+                    self.save_state(monitor.interval)
                     monitor.say(f"interrupted and saved after {self.images} images; --resume goes on from here")
                     return False
                 self.stage, self.step, self.optimizers = self.stage + 1, 0, {}
@@ -116,7 +120,7 @@ class Trainer:
             if (time.monotonic() - saved_at) / 60 >= logging.save_minutes or (
                 0 < logging.save_images <= self.images - saved_images
             ):
-                self.save_state()
+                self.save_state(monitor.interval)
                 saved_at, saved_images = time.monotonic(), self.images
         return True
 
@@ -137,7 +141,8 @@ class Trainer:
             Losses by name and whether any process was asked to stop, alike in all processes.
 
         Raises:
-            FloatingPointError: a loss is not finite; the batch is in a file in `out`, the weights are unchanged.
+            FloatingPointError: a loss or its gradient is not finite; the batch is in a file in `out`, the weights are
+                as before.
         """
         stage = self.run.stages[self.stage]
         set_mode(self.net, stage)
@@ -153,8 +158,9 @@ class Trainer:
                 losses[kind] += self._backward(kind, batch, stage.accumulate)
             gradients = [w.grad for w in self.net.parameters() if w.grad is not None]
             self.group.average_([*gradients, *self._running_statistics(), *losses.values(), asked])
-            if self._optimizer_config(stage).clip:
-                nn.utils.clip_grad_norm_(self.net.parameters(), self._optimizer_config(stage).clip)
+            norm = nn.utils.clip_grad_norm_(self.net.parameters(), self._optimizer_config(stage).clip or math.inf)
+            if not norm.isfinite():
+                raise self._not_finite("gradient", norm, chosen)
             for weights in optimizer.param_groups:
                 weights["lr"] = rate
             optimizer.step()
@@ -179,10 +185,16 @@ class Trainer:
             (loss / len(pieces)).backward()
             total += loss.detach() / len(pieces)
         if not total.isfinite():
-            file = self.out / f"bad_batch{self.group.rank or ''}.safetensors"
-            save_file(tensors(batch), file)
-            raise FloatingPointError(f"the {kind} loss is {total} after {self.images} images; the batch is in {file}")
+            raise self._not_finite(f"{kind} loss", total, {kind: batch})
         return total
+
+    def _not_finite(self, what: str, value: Tensor, batches: dict[str, Batch]) -> FloatingPointError:
+        layout, rank = self.run.model.layout, self.group.rank
+        files = [save_bad_batch(self.out, kind, batch, layout, rank) for kind, batch in batches.items()]
+        return FloatingPointError(
+            f"the {what} is {value:g} after {self.images} images; the batch is in {', '.join(files)}: mend its data, "
+            "or lower optimizer.learning_rate or set optimizer.clip; --resume goes on from the last saved state"
+        )
 
     def _forward(self, images: Tensor) -> FrameOutput | ClipOutput:
         """Through the network, or through its action path if `images` are rows of features (B, T, K)."""
@@ -240,8 +252,8 @@ class Trainer:
         spec = replace(self.run.model, action_trained=self.run.model.action_trained and acted)
         save_checkpoint(self.out, self.best, spec, model_card(spec, self.run, line))
 
-    def save_state(self) -> None:
-        """All that `resume` needs; the first process writes."""
+    def save_state(self, interval: dict[str, Any] | None = None) -> None:
+        """All that `resume` needs; the first process writes. `interval` is the monitor's."""
         if self.group.rank:
             return
         state = prefixed("net", self.net.state_dict()) | {"random": torch.get_rng_state()}
@@ -251,19 +263,33 @@ class Trainer:
             state |= prefixed(f"optimizer_{name}", optimizer_tensors(optimizer))
         names = [stage.name for stage in self.run.stages]
         facts = {"stage": self.stage, "step": self.step, "images": self.images, "stages": names}
+        facts["interval"] = interval or {}
         save_state(self.out, state, facts)
 
     def resume(self) -> None:
-        """Goes on where the state in `out` stopped.
+        """Goes on where the state in `out` stopped; what the log says of later steps is taken out.
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: it is that of a run with other stages.
+            ValueError: it is broken, or that of a run with other stages or another network.
         """
         saved, facts = load_state(self.out)
+        try:
+            self._take(saved, facts)
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"the state in {self.out} is that of another run ({reason}); name another --out"
+            ) from error
+        if self.group.rank == 0:
+            cut_log(self.out, self.images)
+
+    def _take(self, saved: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        names = [stage.name for stage in self.run.stages]
         self.stage, self.step, self.images = facts["stage"], facts["step"], facts["images"]
-        if facts["stages"][: self.stage + 1] != [stage.name for stage in self.run.stages][: self.stage + 1]:
+        if facts["stages"][: self.stage + 1] != names[: self.stage + 1]:
             raise ValueError(f"the state in {self.out} is that of a run with stages {facts['stages']}")
+        self._interval = facts.get("interval", {})
         self.net.load_state_dict(without_prefix("net", saved))
         if self.averaged is not None:
             self.averaged.load_state_dict(without_prefix("averaged", saved))

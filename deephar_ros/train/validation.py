@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from deephar_ros.data.samples import Clip, Sample
+from deephar_ros.data.samples import Clip, DatasetError, Sample
 from deephar_ros.model.features import unpack
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.config import RunConfig, SetConfig, StageConfig
@@ -24,7 +26,8 @@ TRACK_BATCH = 64
 
 class Validation:
     """Evaluates what a stage trains: joints within a fifth of the torso (`_pck`) or, of MPII, half of the head
-    (`_pckh`), %; actions of the middle clips (`_accuracy`), %; all of the last block."""
+    (`_pckh`), %; actions of the middle clips (`_accuracy`), %; all of the last block. What cannot be read is left out,
+    named, and counted (`_broken`)."""
 
     def __init__(self, run: RunConfig, data: Path, device: torch.device) -> None:
         self.run, self.data, self.device = run, data, device
@@ -43,31 +46,50 @@ class Validation:
         return metrics
 
     def _pose(self, net: SPNet, part: _Set) -> dict[str, float]:
-        samples, spec = part.samples, self.run.model
-        found = predict_poses(net, spec, samples, self.device).joints[-1, ..., :2]
-        truth = np.stack([sample.joints[:, :2] for sample in samples])
+        samples, spec, name, broken = part.samples, self.run.model, part.cfg.name, list[str]()
+        found = predict_poses(net, spec, samples, self.device, broken=broken).joints[-1, ..., :2]
+        read = np.asarray(np.isfinite(found).all((1, 2)))
+        counted, found = _count(name, broken, read), found[read]
+        truth = np.stack([sample.joints[:, :2] for sample in samples])[read]
         if part.cfg.reader == "mpii":
-            head = np.array([sample.head for sample in samples])
-            return {f"{part.cfg.name}_pckh": pckh(found, truth, head, spec.layout)}
-        return {f"{part.cfg.name}_pck": float(np.nanmean(torso_pck(found, truth, spec.layout)))}
+            head = np.array([sample.head for sample in samples])[read]
+            return {f"{name}_pckh": pckh(found, truth, head, spec.layout), **counted}
+        return {f"{name}_pck": float(np.nanmean(torso_pck(found, truth, spec.layout))), **counted}
 
     def _action(self, net: SPNet, part: _Set) -> dict[str, float]:
-        cfg, spec = part.cfg, self.run.model
+        cfg, spec, broken = part.cfg, self.run.model, list[str]()
         spacing = cfg.spacing[len(cfg.spacing) // 2]
-        found = predict_actions(net, spec, part.clips, cfg.action_set, spacing, self.device).distributions[-1]
-        right = found.argmax(-1) == [clip.label for clip in part.clips]
-        return {f"{cfg.name}_accuracy": 100 * float(right.mean())}
+        found = predict_actions(net, spec, part.clips, cfg.action_set, spacing, self.device, broken=broken)
+        distributions = found.distributions[-1]
+        read = np.isfinite(distributions).all(-1)
+        right = distributions[read].argmax(-1) == np.array([clip.label for clip in part.clips])[read]
+        return {f"{cfg.name}_accuracy": 100 * float(right.mean()), **_count(cfg.name, broken, read)}
 
     @torch.inference_mode()
     def _tracks(self, net: SPNet, part: _Set) -> dict[str, float]:
-        tracks = part.tracks(net, self.device)
-        right = 0
-        for first in range(0, len(tracks), TRACK_BATCH):
-            numbers = range(first, min(first + TRACK_BATCH, len(tracks)))
-            rows = torch.stack([tracks.middle(number) for number in numbers]).to(self.device)
-            found = net.clip_actions(unpack(rows, net.config))[-1][part.cfg.action_set].argmax(-1).tolist()
-            right += sum(a == tracks.clips[number].label for a, number in zip(found, numbers, strict=True))
-        return {f"{part.cfg.name}_accuracy": 100 * right / len(tracks)}
+        tracks, broken = part.tracks(net, self.device), list[str]()
+        middles: dict[int, torch.Tensor] = {}
+        for number in range(len(tracks)):
+            try:
+                middles[number] = tracks.middle(number)
+            except DatasetError as error:
+                broken.append(str(error))
+        counted = _count(part.cfg.name, broken, np.array([bool(middles)]))
+        found: list[int] = []
+        for rows in torch.stack(list(middles.values())).split(TRACK_BATCH):
+            outputs = net.clip_actions(unpack(rows.to(self.device), net.config))[-1]
+            found += outputs[part.cfg.action_set].argmax(-1).tolist()
+        right = [action == tracks.clips[number].label for action, number in zip(found, middles, strict=True)]
+        return {f"{part.cfg.name}_accuracy": 100 * sum(right) / len(right), **counted}
+
+
+def _count(name: str, broken: list[str], read: NDArray[np.bool_]) -> dict[str, float]:
+    """How many pictures or clips of a set were left out, after saying which; DatasetError if nothing was read."""
+    if not read.any():
+        raise DatasetError(f"data set {name}: nothing in it can be read: {'; '.join(broken[:3])}")
+    for reason in broken:
+        tqdm.write(f"left out of the evaluation on {name}: {reason}")
+    return {f"{name}_broken": float(len(broken))} if broken else {}
 
 
 class _Set:

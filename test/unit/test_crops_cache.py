@@ -14,11 +14,14 @@ from drawn import natural_picture, write_clips, write_samples
 
 from deephar_ros.data import crops_cache
 from deephar_ros.data.augment import AugmentConfig
+from deephar_ros.data.batches import batches
 from deephar_ros.data.clips import ActionClips
 from deephar_ros.data.crops_cache import CropsCache, cut_out, make_cache, wanted_of_clips, wanted_of_samples
 from deephar_ros.data.frames import PoseFrames
+from deephar_ros.data.mix import MOST_BROKEN, Mix
 from deephar_ros.data.paper_augment import HUMAN36M, MPII, NTU_CLIPS, PENN_CLIPS, PENN_FRAMES
-from deephar_ros.data.samples import DatasetError
+from deephar_ros.data.pictures import read
+from deephar_ros.data.samples import DatasetError, Picture
 from deephar_ros.data.view import Augmentation
 from deephar_ros.data.windows import CropWindow
 
@@ -68,12 +71,18 @@ def test_making_a_cache_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(crops_cache, "SHARD", 2)
     samples, folder = write_samples(tmp_path, 5), tmp_path / "cache"
     wanted = wanted_of_samples(samples, MPII)
-    hidden = samples[3].picture.path.rename(tmp_path / "hidden")
-    with pytest.raises(DatasetError, match="cannot be read"):
+
+    def stop(picture: Picture) -> np.ndarray:
+        if picture == samples[3].picture:
+            raise KeyboardInterrupt
+        return read(picture)
+
+    monkeypatch.setattr(crops_cache, "read", stop)
+    with pytest.raises(KeyboardInterrupt):
         make_cache(folder, wanted, 64)
+    monkeypatch.setattr(crops_cache, "read", read)
     with pytest.raises(DatasetError, match=r"is not finished, shards missing: [12]"):
         CropsCache(folder)
-    hidden.rename(samples[3].picture.path)
     os.utime(folder / "00000.npy", (0, 0))
     cache = make_cache(folder, wanted, 64)
     assert (folder / "00000.npy").stat().st_mtime == 0  # was not made again
@@ -81,6 +90,33 @@ def test_making_a_cache_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: py
     for cut, sample in zip(cache, samples, strict=True):
         picture = cv2.imread(str(sample.picture.path))[..., ::-1]
         np.testing.assert_array_equal(cut.pixels, picture)  # all of it can be seen, at full resolution
+
+
+def test_a_broken_picture_is_left_out_of_a_cache_and_named_also_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = write_samples(tmp_path, 4)
+    broken = samples[2].picture.path
+    broken.write_bytes(broken.read_bytes()[:200])
+    cache = make_cache(tmp_path / "cache", wanted_of_samples(samples, MPII), 64)
+    assert "1 of 4 pictures are left out" in capsys.readouterr().out
+    assert cache[1].pixels.any()
+    for again in (cache, CropsCache(tmp_path / "cache")):
+        with pytest.raises(DatasetError, match=rf"{broken.name} does not decode"):
+            again[2]
+    mix = Mix([(PoseFrames(samples, 64, MPII, cache=cache), 1.0)], batch=4)
+    batch = next(batches(mix))
+    assert len(batch["images"]) == 4
+    (reason,) = batch["broken"]
+    assert str(broken) in reason
+
+
+def test_a_cache_of_pictures_none_of_which_can_be_read_is_not_made(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path, MOST_BROKEN)
+    for sample in samples:
+        sample.picture.path.unlink()
+    with pytest.raises(DatasetError, match="cannot be read"):
+        make_cache(tmp_path / "cache", wanted_of_samples(samples, MPII), 64)
 
 
 def test_several_threads_make_the_same_cache(tmp_path: Path) -> None:

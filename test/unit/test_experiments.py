@@ -14,7 +14,8 @@ from deephar_ros.data.batches import Batch
 from deephar_ros.model.features import section_sizes
 from deephar_ros.model.presets import PRESETS
 from deephar_ros.model.spnet import SPNet
-from deephar_ros.train.config import RunConfig, load_config
+from deephar_ros.train.config import RunConfig
+from deephar_ros.train.read_config import load_config
 from deephar_ros.train.trainer import Trainer
 
 FOLDER = Path(__file__).parents[2] / "config" / "train"

@@ -18,7 +18,7 @@ from deephar_ros.localizer.checkpoint import LocalizerError, LocalizerSpec, load
 from deephar_ros.localizer.decode import decode, encode, iou, suppress
 from deephar_ros.localizer.letterbox import PAD, canvas_size, fit, put
 from deephar_ros.localizer.localizer import Localizer
-from deephar_ros.localizer.network import MULTIPLE, LocalizerNet, NetworkConfig, fold
+from deephar_ros.localizer.network import MULTIPLE, STRIDE, LocalizerNet, NetworkConfig, fold
 from deephar_ros.people import Frame
 from deephar_ros.share import demo_clip, share_folder
 from deephar_ros.sources import open_source, read_picture
@@ -139,9 +139,9 @@ def test_a_pickle_or_half_a_file_is_refused(folder: Path) -> None:
     ("old", "new", "message"),
     [
         ("input_size: 64", "input_size: 50", "input_size = 50 is not a multiple of 32"),
-        ("threshold: 0.3", "threshold: 7", "threshold = 7 is not between 0 and 1"),
-        ("name: small", "nome: small", r"unknown entries \['nome'\]"),
-        ("features: 8", "features: 16", "does not fit config.yaml"),
+        ("threshold: 0.3", "threshold: 7", r"threshold = 7\.0 is not between 0 and 1"),
+        ("name: small", "nome: small", r"config\.yaml: nome is unknown"),
+        ("features: 8", "features: 16", r"config\.yaml asks for \(16, 16, 3, 3\)"),
         ("input_size", "{input_size", "take the file that came with the weights"),
     ],
 )
@@ -229,3 +229,88 @@ def test_the_command_says_what_is_wrong_with_a_folder(
     monkeypatch.setattr(sys, "argv", ["evaluate_localizer", str(tmp_path)])
     assert evaluate_localizer.main() == 1
     assert "localizer.safetensors is missing" in capsys.readouterr().err
+
+
+def test_a_target_is_a_peak_as_wide_as_its_box_within_bounds() -> None:
+    """In cells: boxes of 10 x 20, of 2 x 3 (too narrow), and of 30 x 12, of which the width is too much."""
+    for width, height, spread_x, spread_y in [(10, 15, 1.2, 1.8), (2, 3, 0.6, 0.6), (30, 12, 2.0, 1.44)]:
+        left, top = 16.5 - width / 2, 20.5 - height / 2  # the middle is that of the cell in column 16, row 20
+        heat, sides = encode(STRIDE * np.array([[left, top, left + width, top + height]]), 40, 40)
+        assert (heat.dtype, sides.dtype) == (np.float32, np.float32)
+        y, x = np.mgrid[:40, :40]
+        expected = np.exp(-((x - 16) ** 2 / spread_x**2 + (y - 20) ** 2 / spread_y**2) / 2)
+        np.testing.assert_allclose(heat, expected, atol=1e-6)
+        np.testing.assert_allclose(sides[:, 20, 16], [width / 2, height / 2] * 2, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("box", "cell"), [((6, 6, 8, 8), (7, 7)), ((6, 2, 14, 4), (3, 7)), ((2, 6, 4, 14), (7, 3)), ((0, 0, 2, 2), (1, 1))]
+)
+def test_the_peak_of_a_box_whose_middle_is_at_or_beyond_the_border_is_in_the_last_cell(
+    box: tuple[int, ...], cell: tuple[int, int]
+) -> None:
+    heat, _ = encode(STRIDE * np.array([box], float), 8, 8)
+    assert np.unravel_index(heat.argmax(), heat.shape) == cell
+    assert heat.max() == 1
+
+
+@pytest.mark.parametrize("large_first", [False, True])
+def test_of_two_boxes_with_one_middle_the_smaller_has_it(large_first: bool) -> None:
+    for large, small in [((0, 12, 64, 20), (20, 12, 44, 20)), ((28, 0, 36, 64), (28, 20, 36, 44))]:
+        pair = [large, small] if large_first else [small, large]
+        heat, sides = encode(np.array(pair, float), 8, 8)
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        width, height = small[2] - small[0], small[3] - small[1]
+        assert (sides[0] + sides[2])[row, column] * STRIDE == pytest.approx(width)
+        assert (sides[1] + sides[3])[row, column] * STRIDE == pytest.approx(height)
+
+
+def test_only_peaks_are_boxes_from_the_threshold_on() -> None:
+    heat, sides = torch.full((1, 8, 8), -9.0), torch.zeros(1, 4, 8, 8)
+    heat[0, 2, 2], heat[0, 2, 3], heat[0, 6, 6] = 2.0, 1.0, 0.0
+    sides[0, :, 2, 3] = -3.0  # small: it would not be dropped for what it shares with its neighbour
+    (found,) = decode(heat, sides, threshold=0.5, limit=10)
+    np.testing.assert_allclose(found[:, 4], torch.tensor([2.0, 0.0]).sigmoid())
+
+
+def test_by_default_boxes_that_share_more_than_half_are_one() -> None:
+    heat, sides = torch.full((1, 8, 8), -9.0), torch.full((1, 4, 8, 8), 1.5)
+    heat[0, 2, 2], heat[0, 2, 4] = 2.0, 1.0
+    assert [len(found) for found in decode(heat, sides, threshold=0.5, limit=10)] == [1]
+    assert [len(found) for found in decode(heat, sides, threshold=0.5, limit=10, overlap=0.9)] == [2]
+
+
+def test_of_equally_good_boxes_the_first_come_first() -> None:
+    heat = torch.full((1, 24, 24), -9.0)
+    heat[0, ::2, ::2] = 1.0
+    (found,) = decode(heat, torch.full((1, 4, 24, 24), -1.0), threshold=0.5, limit=50)
+    np.testing.assert_allclose(found[:12, 0] + found[:12, 2], STRIDE * (4.0 * np.arange(12) + 1))
+
+
+def test_overlap_is_shared_by_more_than_the_limit() -> None:
+    half = np.array([[0, 0, 2, 1, 0.9], [0, 0, 1, 1, 0.8]])
+    assert len(suppress(half, 0.5)) == 2
+    assert len(suppress(half, 0.49)) == 1
+
+
+def test_intersection_over_union_of_small_distant_and_empty_boxes() -> None:
+    a = np.array([[0, 0, 4, 2.0], [0, 0, 0.5, 0.25]])
+    b = np.array([[1, 0, 2, 2], [5, 3, 7, 4], [0, 0, 0.5, 0.25], [3, 2, 1, 1]])  # the last is inside out
+    np.testing.assert_allclose(iou(a, b), [[2 / 8, 0, 0.125 / 8, 0], [0, 0, 1, 0]])
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 900), (900, 1)])
+def test_the_thinnest_frame_has_a_pixel_on_the_canvas(width: int, height: int) -> None:
+    assert fit(width, height, 320)[:2] == (min(width, 320), min(height, 320))
+
+
+def test_frames_are_averaged_where_they_shrink_and_blended_where_they_grow() -> None:
+    canvas = np.zeros((96, 96, 3), np.uint8)
+    stripes = np.zeros((64, 64, 1), np.uint8)
+    stripes[:, ::4] = 200
+    put(canvas, stripes, (0, 0, 0), fit(64, 64, 16))
+    assert np.unique(canvas[:16, :16]).tolist() == [50]
+    edge = np.zeros((64, 64, 1), np.uint8)
+    edge[:, 32:] = 200
+    put(canvas, edge, (0, 0, 0), fit(64, 64, 96))
+    assert len(np.unique(canvas)) > 2

@@ -105,3 +105,33 @@ def test_single_frames_have_no_time_axis(tiny_net: SPNet) -> None:
     assert isinstance(out, FrameOutput)
     assert out.poses[-1].shape == (3, 17, 4)
     assert out.features[0].appearance.shape == (3, 17, tiny_net.config.stages[0].channels)
+
+
+def test_maps_of_clips_are_read_as_those_of_frames() -> None:
+    """Every step from maps to numbers is the same with more axes in front, and between maps nothing is mixed."""
+    maps, depth = torch.randn(2, 5, 3, 4, 6), torch.randn(2, 5, 3, 4, 6)  # B T J H W
+    clips = spatial_softmax(maps)
+    torch.testing.assert_close(clips.sum((-2, -1)), torch.ones(2, 5, 3))
+    for b in range(2):
+        frames = spatial_softmax(maps[b])
+        torch.testing.assert_close(clips[b], frames)
+        torch.testing.assert_close(soft_argmax(clips)[b], soft_argmax(frames))
+        torch.testing.assert_close(confidence(clips)[b], confidence(frames))
+        torch.testing.assert_close(expected_depth(depth, clips)[b], expected_depth(depth[b], frames))
+        torch.testing.assert_close(soft_argmax(frames)[0], soft_argmax(frames[0]))
+
+
+def test_two_cells_count_together_wherever_they_lie() -> None:
+    maps = torch.zeros(1, 1, 6, 6)
+    maps[0, 0, 3, 1] = maps[0, 0, 4, 2] = 0.5  # in one window of 2x2, between those that would tile the map
+    assert confidence(maps).item() == pytest.approx(1.0)
+
+
+def test_double_precision_stays_and_half_precision_depth_is_read_in_that_of_the_maps() -> None:
+    wide = spatial_softmax(torch.tensor([[[[0.0, 1e-9]]]], dtype=torch.float64))
+    assert wide.dtype == torch.float64
+    assert wide[0, 0, 0, 0] < wide[0, 0, 0, 1]
+    logits = torch.tensor([[[[0.3331]]]], dtype=torch.float16)
+    torch.testing.assert_close(
+        expected_depth(logits, torch.ones(1, 1, 1, 1)), logits.float().sigmoid()[0, :, 0, 0][None]
+    )

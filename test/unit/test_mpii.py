@@ -44,10 +44,14 @@ def person(seed: int, joints: Sequence[int] = range(16)) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    write_release(tmp_path, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    return tmp_path
+
+
+def write_release(folder: Path, names: Sequence[str]) -> None:
     """Four pictures: one person; two persons and one without joints; a test picture; one joint alone."""
     bystander = {"x1": 1.0, "y1": 1.0, "x2": 2.0, "y2": 2.0, "objpos": structs([{"x": 5.0, "y": 6.0}]), "scale": 1.0}
     rects = [[person(1)], [person(2), bystander, person(3, [0, 9])], [bystander], [person(4, [6])]]
-    names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
     annolist = [
         {"image": structs([{"name": name}]), "annorect": structs(rect), "frame_sec": 1.0}
         for name, rect in zip(names, rects, strict=True)
@@ -61,8 +65,7 @@ def folder(tmp_path: Path) -> Path:
         "single_person": single,
         "act": acts.T,
     }
-    savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": release})
-    return tmp_path
+    savemat(folder / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": release})
 
 
 def names(samples: Sequence[Sample]) -> list[str]:
@@ -128,3 +131,10 @@ def test_what_is_missing_is_named_with_its_source(folder: Path, tmp_path: Path) 
     (folder / "validation.txt").write_text("unknown.jpg 1\n")
     with pytest.raises(DatasetError, match="1 pictures not in the release"):
         load_mpii(folder, "train")
+
+
+@pytest.mark.parametrize("name", ["../../secret.jpg", "/etc/secret.jpg", "sub/a.jpg", ".."])
+def test_a_release_cannot_name_pictures_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    write_release(tmp_path, ["a.jpg", name, "c.jpg", "d.jpg"])
+    with pytest.raises(DatasetError, match="which is no file of images/"):
+        load_mpii(tmp_path, "all")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from deephar_ros.model.presets import PRESETS
-from deephar_ros.train.config import RunConfig, load_config
-from deephar_ros.train.strict import ConfigError
+from deephar_ros.strict import ConfigError
+from deephar_ros.train.config import RunConfig
+from deephar_ros.train.read_config import load_config
 
 PLAIN = """
 model: {preset: pose2d, network: {growth: 8}, input_size: 128}
@@ -58,7 +59,7 @@ def test_a_preset_is_changed_where_the_file_says_so(file: Path) -> None:
         ("stages:", "stage:", "stage is unknown"),
         ("model:", "modle:", "section model is missing"),
         ("{name: people, reader: mpii, folder: mpii}", "people", r"data\.sets\[0\] should be a section with keys"),
-        ("{kind: rmsprop", "{kind: rmsprop: x", "run.yaml: while parsing"),
+        ("{kind: rmsprop", "{kind: rmsprop: x", r"run\.yaml is not YAML that can be read: while parsing"),
     ],
 )
 def test_mistakes_are_refused_with_file_and_key(file: Path, old: str, new: str, message: str) -> None:

@@ -85,9 +85,9 @@ def test_a_state_of_other_stages_is_refused(tmp_path: Path) -> None:
 def test_the_state_is_saved_every_so_many_images(tmp_path: Path) -> None:
     run = make_run(stage(), logging=LoggingConfig(validate_epochs=9, save_images=8))
     trainer, seen = make_trainer(tmp_path, run), []
-    trainer.save_state = lambda: seen.append(trainer.images)  # type: ignore[method-assign]
+    trainer.save_state = lambda *_: seen.append(trainer.images)  # type: ignore[method-assign]
     trainer.fit(Noise(run))
-    assert seen == [8, 16, 24, 24]  # the last one is the stage's end
+    assert seen == [0, 8, 16, 24, 24]  # the first is where the run begins, the last its stage's end
 
 
 def test_a_log_a_card_and_a_checkpoint_tell_how_good_it_is(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_batch(tmp_path: 
     trainer = make_trainer(tmp_path, run)
     with torch.no_grad():
         trainer.net.entry.conv1.weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match=rf"{kind} loss is nan.*bad_batch\.safetensors"):
+    with pytest.raises(FloatingPointError, match=rf"{kind} loss is nan.*bad_{kind}_batch\.safetensors"):
         trainer.fit(Noise(run))
     batch = next(Noise(run).steps(0, 0))[kind]
-    assert torch.equal(load_file(tmp_path / "bad_batch.safetensors")["images"], batch["images"])
+    assert torch.equal(load_file(tmp_path / f"bad_{kind}_batch.safetensors")["images"], batch["images"])
 
 
 def test_a_batch_in_parts_gives_the_same_weights(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 import types
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+LARGEST = 1e15
+"""Numbers are smaller; floats hold whole numbers below it exactly."""
 
 
 class ConfigError(ValueError):
@@ -23,7 +27,7 @@ def build(kind: type[T], values: object, where: str) -> T:
         ConfigError: a key is unknown or missing, a value has the wrong type, or the dataclass refuses it (ValueError).
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{where} should be a section with keys, not {values!r}")
+        raise ConfigError(f"{where} should be a section with keys, not {_shown(values)}")
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]
@@ -33,16 +37,17 @@ def build(kind: type[T], values: object, where: str) -> T:
     chosen = {key: _value(hints[key], value, _join(where, key)) for key, value in values.items()}
     try:
         return kind(**chosen)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {str(error).partition(') ')[2] or error}") from error  # "missing 1 required ..."
+    except TypeError as error:  # "missing 1 required ..."
+        raise ConfigError(f"{where.removesuffix(':')}: {str(error).partition(') ')[2] or error}") from error
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{where.removesuffix(':')}: {error}") from error
 
 
 def _join(where: str, key: object) -> str:
-    return f"{where}{' ' if where.endswith(':') else '.'}{key}"
+    name = key if isinstance(key, str) and len(key) < 80 else _shown(key)
+    return f"{where}{' ' if where.endswith(':') else '.'}{name}"
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -53,24 +58,34 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _value(next(arg for arg in args if arg is not type(None)), value, where)
     if origin is Literal:
         if value not in args:
-            raise ConfigError(f"{where} is {value!r}; there are {', '.join(map(str, args))}")
+            raise ConfigError(f"{where} is {_shown(value)}; there are {', '.join(map(str, args))}")
         return value
     if origin is tuple:
         items = value if isinstance(value, (list, tuple)) else [value]
         kinds = [args[0]] * len(items) if args[1:] == (...,) else args
         if len(items) != len(kinds):
-            raise ConfigError(f"{where} should be {len(kinds)} values, not {value!r}")
+            raise ConfigError(f"{where} should be {len(kinds)} values, not {_shown(value)}")
         return tuple(_value(k, item, f"{where}[{i}]") for i, (k, item) in enumerate(zip(kinds, items, strict=True)))
     if origin is dict:
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} should be a section with keys, not {value!r}")
+            raise ConfigError(f"{where} should be a section with keys, not {_shown(value)}")
         return {str(key): _value(args[1], item, _join(where, key)) for key, item in value.items()}
     if is_dataclass(hint):
         if isinstance(value, hint):  # type: ignore[arg-type]
             return value  # made by the caller
         return build(hint, value, where)  # type: ignore[arg-type]
-    if hint is float and type(value) is int:
-        return float(value)
+    if hint is float and type(value) is int and abs(value) < LARGEST:
+        value = float(value)
     if type(value) is not hint:
-        raise ConfigError(f"{where} should be of type {hint.__name__}, not {value!r}")
+        raise ConfigError(f"{where} should be of type {hint.__name__}, not {_shown(value)}")
+    if hint in (int, float) and not abs(value) < LARGEST:  # nor NaN
+        raise ConfigError(f"{where} is {_shown(value)}; numbers up to {LARGEST:g} can be used")
     return value
+
+
+def _shown(value: object) -> str:
+    """A value in a message: as Python writes it, but not at any length."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python does not write numbers of thousands of digits
+        return f"a {type(value).__name__} with a huge number"
