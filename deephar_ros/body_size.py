@@ -40,8 +40,9 @@ def metres_per_pixel(joints: Array, depth: Array, layout: Layout) -> float:
         layout: order of the joints.
 
     Returns:
-        Metres per pixel; NaN if no limb has a length in the image. With known depth: the scale that fits the lengths
-        of the limbs best. Without: limbs look shorter than they are, so the longest-looking fifth sets the scale.
+        Metres per pixel; NaN if too few limbs have a length in the image. With known depth: the scale that fits the
+        lengths of the limbs best. Without: limbs look shorter than they are, so the longest-looking fifth sets the
+        scale.
     """
     first, second, length = _limbs(layout)
     seen = np.linalg.norm(joints[first] - joints[second], axis=-1)
@@ -49,7 +50,8 @@ def metres_per_pixel(joints: Array, depth: Array, layout: Layout) -> float:
         return float("nan")
     along = depth[first] - depth[second]
     if np.isnan(along).any():
-        return 1 / _seen_in_full(seen / length, np.ones(len(length)))
+        full = _seen_in_full(seen / length, np.ones(len(length)))
+        return 1 / full if full > 0 else float("nan")
     across = np.sqrt(np.maximum(length**2 - along**2, 0))
     return float((seen @ across) / (seen @ seen))
 

@@ -17,6 +17,9 @@ from deephar_ros.backend.base import Backend
 from deephar_ros.geometry import Array
 
 NANOSECONDS = 1_000_000_000
+FINEST = 16
+"""Frames per spacing that are enough: of those that come closer, some are left out, so that the memory stays bounded
+whatever the stamps are."""
 
 
 class Clip(NamedTuple):
@@ -56,6 +59,8 @@ class ClipBuffer:
             self._past = deque((then, row[: len(features)]) for then, row in self._past)
         if self._past and (stamp <= self._past[-1][0] or len(features) != len(self._past[-1][1])):
             self._past.clear()
+        if len(self._past) > 1 and (stamp - self._past[-2][0]) * FINEST < self.spacing:
+            self._past.pop()
         self._past.append((stamp, features))
         # Half a spacing of grace: the frame nearest to the oldest instant may lie before it.
         oldest = stamp - (self.frames - 1) * self.spacing - self.spacing // 2

@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
+LARGEST_WINDOW = 1 << 20
+"""Pixels; a window that is larger than any picture shows nothing, and must not grow without end."""
+LARGEST_PADDED = 1 << 12
+"""Side, in pixels, up to which a window that reaches over the border is filled up before it is shrunk: its memory grows
+with the square of the side, and a picture may be as long as it likes."""
+
 
 class Box(NamedTuple):
     """Part of an image, in its pixels; `score` is a detector's confidence, 0..1."""
@@ -68,8 +74,8 @@ class Window:
 
     @staticmethod
     def around(x: float, y: float, size: float) -> Window:
-        """Square of side `size` pixels centred at (x, y), its corners rounded; at least 8 pixels wide."""
-        side = max(8, round(size))
+        """Square of side `size` pixels centred at (x, y), its corners rounded; from 8 to LARGEST_WINDOW pixels wide."""
+        side = max(8, round(min(size, LARGEST_WINDOW)))
         return Window(round(x - side / 2), round(y - side / 2), side)
 
     @staticmethod
@@ -97,6 +103,8 @@ class Window:
             return np.zeros((size, size, image.shape[2]), np.uint8)
         inside = image[top:bottom, left:right]
         pads = (top - self.top, self.top + self.size - bottom, left - self.left, self.left + self.size - right)
+        if any(pads) and self.size > LARGEST_PADDED:
+            return self._shrink(inside, left - self.left, top - self.top, size)
         if any(pads):
             inside = cv2.copyMakeBorder(inside, *pads, cv2.BORDER_CONSTANT, value=0)
         # Averaging when shrinking, as the antialiased resize of the training pictures does.
@@ -104,6 +112,16 @@ class Window:
         return cv2.resize(inside, (size, size), interpolation=how).reshape(
             size, size, -1
         )  # OpenCV drops a single channel
+
+    def _shrink(self, inside: NDArray[np.uint8], x: int, y: int, size: int) -> NDArray[np.uint8]:
+        """What `cut` gives, but for less than a pixel: `inside`, which lies at (x, y) of the window, on black."""
+        scale = size / self.size
+        height, width = (max(1, round(side * scale)) for side in inside.shape[:2])
+        left, top = min(int(x * scale), size - width), min(int(y * scale), size - height)
+        crop = np.zeros((size, size, inside.shape[2]), np.uint8)
+        small = cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA)
+        crop[top : top + height, left : left + width] = small.reshape(height, width, -1)
+        return crop
 
 
 def bounds(points: Array) -> tuple[float, float, float, float]:

@@ -32,6 +32,10 @@ ENCODINGS = {
 MONO16_BIG_ENDIAN = Encoding(2, (0, 0, 0))
 MAX_PIXELS = 1 << 26
 """Pixels above which a compressed picture is refused before it is decoded: a few bytes may stand for gigabytes."""
+MAX_SCANS = 100
+"""Passes over a progressive JPEG above which it is refused; encoders make about ten. Each takes time in proportion to
+the pixels, but as little as 100 bytes: 1 MB could keep the decoder busy for minutes."""
+_START_OF_SCAN = b"\xff\xda"
 BGR = (2, 1, 0)
 """Which channels of OpenCV's pictures are red, green and blue."""
 
@@ -67,20 +71,32 @@ def view_pixels(data: object, width: int, height: int, step: int, bytes_per_pixe
     return flat.reshape(height, step)[:, :row].reshape(height, width, bytes_per_pixel)
 
 
-def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """(H, W, 3) pixels of a JPEG or PNG file, channels in OpenCV's order (`BGR`).
+def decode_picture(data: bytes, formats: tuple[str, ...] = ("JPEG", "PNG"), upright: bool = False) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels of a picture file, channels in OpenCV's order (`BGR`).
+
+    Args:
+        formats: that are read, in Pillow's words.
+        upright: turn the picture as its EXIF data say.
 
     Raises:
-        ImageError: it is neither, is broken, or has more than MAX_PIXELS.
+        ImageError: it has another format, is broken, or has more than MAX_PIXELS or MAX_SCANS.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:  # reads the header alone
-            width, height = header.size
+        header = Image.open(io.BytesIO(data), formats=formats)  # reads the header alone
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"compressed data of {len(data)} bytes is neither JPEG nor PNG ({error})") from error
+        known = " nor ".join(formats)
+        raise ImageError(f"compressed data of {len(data)} bytes is neither {known} ({error})") from error
+    width, height = header.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"compressed picture of {width}x{height} has more than {MAX_PIXELS} pixels")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if header.format != "PNG" and data.count(_START_OF_SCAN) > MAX_SCANS:
+        raise ImageError(f"compressed picture of {width}x{height} has more than {MAX_SCANS} scans")
+    try:
+        header.verify()  # checksums: libpng would complain on stderr, about every picture of a stream
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"compressed picture of {width}x{height} is broken: {error}") from error
+    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
         raise ImageError(f"compressed picture of {width}x{height} is broken: {len(data)} bytes cannot be decoded")
     return pixels

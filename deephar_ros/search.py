@@ -8,6 +8,9 @@ import numpy as np
 
 from deephar_ros.geometry import Window
 
+LONGEST = 16
+"""Sides of a picture, long over short, up to which its squares are as large as the short one."""
+
 
 class Searcher:
     """Goes through `search_windows` again and again."""
@@ -29,8 +32,12 @@ class Searcher:
 
 
 def search_windows(width: int, height: int) -> list[Window]:
-    """The whole image, then squares as large as its short side, each half over the one before."""
-    side, long = min(width, height), max(width, height)
+    """The whole image, then squares as large as its short side, each half over the one before.
+
+    In a picture longer than LONGEST sides, the squares are larger, so that their number stays bounded.
+    """
+    long = max(width, height)
+    side = max(min(width, height), long / LONGEST)
     count = max(2, math.ceil(2 * long / side) - 1)
     middles = np.linspace(side / 2, long - side / 2, count)
     squares = [

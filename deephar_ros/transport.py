@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlparse
-from xml.etree import ElementTree
+from xml.etree.ElementTree import ParseError
 
 from deephar_ros.finding import Finding, Level
+from deephar_ros.plain_xml import parse_xml
 from deephar_ros.share import share_folder
 
 IMAGE = 1920 * 1080 * 3
@@ -35,8 +36,8 @@ def check_fast_dds_profile(environment: Environment) -> Finding:
     if path is None:
         return Finding(Level.WARN, f"{names[0]} is not set: Fast DDS silently loses most large images", remedy)
     try:
-        sizes = [int(e.text or 0) for e in ElementTree.parse(path).iter() if e.tag.split("}")[-1] == "segment_size"]
-    except (OSError, ValueError, ElementTree.ParseError) as error:
+        sizes = [int(e.text or 0) for e in parse_xml(path.read_text()).iter() if e.tag.split("}")[-1] == "segment_size"]
+    except (OSError, ValueError, ParseError) as error:
         return Finding(Level.ERROR, f"Fast DDS profile {path} is unreadable: {error}", remedy)
     largest = max(sizes, default=0)
     if largest < IMAGE:
@@ -63,7 +64,7 @@ def check_cyclone_dds(environment: Environment, rmem_max: Path = RMEM_MAX) -> li
     remedy = f"export CYCLONEDDS_URI=file://{_profile('cyclonedds.xml')} for the camera too; our launch files set it"
     try:
         asked = receive_buffer(uri) if uri else 0
-    except (OSError, ValueError, ElementTree.ParseError) as error:
+    except (OSError, ValueError, ParseError) as error:
         return [Finding(Level.ERROR, f"CYCLONEDDS_URI is unreadable: {error}", remedy)]
     if asked < RECEIVE_BUFFER:
         text = f"SocketReceiveBufferSize is {asked} bytes" if uri else "CYCLONEDDS_URI is not set"
@@ -90,12 +91,12 @@ def receive_buffer(uri: str) -> int:
     """Bytes of the smallest receive buffer that a CYCLONEDDS_URI asks for (the last file or text in it wins); 0: none.
 
     Raises:
-        OSError, ValueError, ElementTree.ParseError: it cannot be read.
+        OSError, ValueError, ParseError: it cannot be read.
     """
     asked = 0
     for part in [uri] if uri.lstrip().startswith("<") else uri.split(","):
         text = part if part.lstrip().startswith("<") else Path(unquote(urlparse(part).path)).read_text()
-        for element in ElementTree.fromstring(text).iter():
+        for element in parse_xml(text).iter():
             if element.tag.split("}")[-1] == "SocketReceiveBufferSize":
                 asked = _bytes(element.get("min", "0"))
     return asked

@@ -42,12 +42,14 @@ class Processes:
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, *parameters: str) -> None:
-        """Starts node `name` with parameters "key:=value"."""
+    def start(self, name: str, *parameters: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        """Starts node `name` with parameters "key:=value"; `stdout` as for `subprocess.Popen`."""
         arguments = [part for parameter in parameters for part in ("-p", parameter)]
         command = [sys.executable, "-m", f"deephar_ros.node.{name}", "--ros-args", *arguments]
         # Own session: Ctrl-C reaches only this process, which then ends the others in order.
-        self._running[name] = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent)
+        process = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, stdout=stdout)
+        self._running[name] = process
+        return process
 
     def ended(self) -> dict[str, int]:
         """Exit status by name, of those that have ended."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
@@ -24,8 +26,14 @@ def to_depth(msg: PointCloud2) -> DepthMap:
         )
     field = next((field for field in msg.fields if field.name == "z" and field.datatype in _TYPES), None)
     if field is None:
-        raise ImageError(f"cloud has no floating-point field z, only {', '.join(field.name for field in msg.fields)}")
+        names = reprlib.repr([field.name for field in msg.fields])
+        raise ImageError(f"cloud has no floating-point field z, only {names}")
     dtype = np.dtype((">" if msg.is_bigendian else "<") + _TYPES[field.datatype])
+    if msg.point_step < field.offset + dtype.itemsize or msg.row_step < msg.width * msg.point_step:
+        raise ImageError(
+            f"cloud of {msg.width}x{msg.height} points has point_step {msg.point_step} and row_step {msg.row_step}, "
+            f"too short for its width and for z at {field.offset}"
+        )
     last = (msg.height - 1) * msg.row_step + (msg.width - 1) * msg.point_step + field.offset + dtype.itemsize
     if msg.width == 0 or last > len(msg.data):
         raise ImageError(f"cloud has {len(msg.data)} bytes, its fields ask for {last}")

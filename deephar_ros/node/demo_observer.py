@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections import Counter, OrderedDict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,12 @@ class DemoObserver(Node):
         )
 
     def close(self) -> None:
-        """Completes the files."""
-        self._lines.close()
-        self._video.close()
-        if self._pictures:
-            save_picture(self.out / "contact_sheet.png", contact_sheet(self._pictures))
+        """Completes the files, each of them whatever becomes of the others; OSError if one could not be written."""
+        with ExitStack() as files:
+            if self._pictures:
+                files.callback(lambda: save_picture(self.out / "contact_sheet.png", contact_sheet(self._pictures)))
+            files.callback(self._video.close)
+            files.callback(self._lines.close)
 
 
 def to_plain(value: Any) -> Any:
@@ -155,15 +157,25 @@ def main() -> int:
         print(f"demo_observer: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
+    status = 0
     try:
-        with quiet_end(observer):
+        with quiet_end(observer.context):
             rclpy.spin(observer)
-    finally:
+    except OSError as error:
+        status = _say(f"{error}; make room, or choose another folder")
+    try:
         observer.close()
-        rclpy.try_shutdown()
+    except OSError as error:
+        status = status or _say(f"{observer.out} is not complete: {error}")
+    rclpy.try_shutdown()
     totals = ", ".join(f"{count} {name}" for name, count in sorted(observer.counts.items()))
     print(f"received in all: {totals or 'nothing'}", flush=True)
-    return 0 if observer.counts["pictures"] else 1
+    return status or (0 if observer.counts["pictures"] else 1)
+
+
+def _say(text: str) -> int:
+    print(f"demo_observer: {text}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ PERSON = ("person", "human", "people", "pedestrian", "0")
 """Class names that stand for a person; "0" is the person of COCO, which detectors without names send."""
 MOST = 256
 """Detections read of one message."""
+FAR = 1 << 20
+"""Pixels; no picture reaches so far."""
 
 
 class MissingPackage(ValueError):
@@ -33,7 +35,7 @@ def to_boxes(msg: Any) -> tuple[Box, ...]:
     """Boxes of the people in a Detection2DArray, best score first; what is not a person is left out.
 
     Raises:
-        ValueError: a box is not finite or has no area.
+        ValueError: a box is not finite, has no area, or lies beyond any picture.
     """
     boxes = []
     for detection in msg.detections[:MOST]:
@@ -41,11 +43,12 @@ def to_boxes(msg: Any) -> tuple[Box, ...]:
         if score is None:
             continue
         middle, width, height = detection.bbox.center.position, detection.bbox.size_x, detection.bbox.size_y
-        if not all(map(math.isfinite, (middle.x, middle.y, width, height, score))) or width <= 0 or height <= 0:
-            raise ValueError(f"detection at {middle.x}, {middle.y} of size {width} x {height} is no box in an image")
-        boxes.append(
-            Box(middle.x - width / 2, middle.y - height / 2, middle.x + width / 2, middle.y + height / 2, score)
-        )
+        box = Box(middle.x - width / 2, middle.y - height / 2, middle.x + width / 2, middle.y + height / 2, score)
+        if not all(map(math.isfinite, box)) or min(box.width, box.height) <= 0 or max(map(abs, box[:4])) > FAR:
+            raise ValueError(
+                f"detection at {middle.x}, {middle.y} of size {width} x {height}, score {score}, is no box in an image"
+            )
+        boxes.append(box)
     return tuple(sorted(boxes, key=lambda box: -box.score))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import reprlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class UnsupportedEncoding(ImageError):
     """An image whose `encoding` cannot be read here."""
 
     def __init__(self, encoding: str, message: str) -> None:
-        super().__init__(f"encoding {encoding!r} {message}")
+        super().__init__(f"encoding {reprlib.repr(encoding)} {message}")
         self.encoding = encoding
 
 
@@ -63,7 +64,7 @@ def _by_cv_bridge(msg: Image) -> NDArray[np.uint8]:
         ) from error
     try:
         pixels: NDArray[np.uint8] = CvBridge().imgmsg_to_cv2(msg, "rgb8")
-    except (CvBridgeError, ValueError, KeyError) as error:
+    except (CvBridgeError, TypeError, ValueError, KeyError) as error:
         raise UnsupportedEncoding(msg.encoding, f"{known}, and cv_bridge says: {error}") from error
     return pixels
 

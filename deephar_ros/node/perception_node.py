@@ -11,6 +11,9 @@ import gc
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import rclpy
 from lifecycle_msgs.srv import ChangeState
@@ -20,14 +23,34 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
-from deephar_ros.node.ending import quiet_end
+from deephar_ros.node.ending import end_in_time, quiet_end, terminate_like_interrupt
+from deephar_ros.node.leftovers import forget_destroyed
 from deephar_ros.node.parameters import ParameterError, PerceptionParameters, changed, declare, unknown
-from deephar_ros.node.perception import Perception
 from deephar_ros.node.reporter import Reporter
+from deephar_ros.node.spinning import spin
 from deephar_ros.statistics import Complaints, resident_megabytes
+
+if TYPE_CHECKING:
+    from deephar_ros.node.perception import Perception
 
 COMPLAINT_PERIOD = 10.0
 """Seconds for which the same complaint is not repeated in the log."""
+
+Transition = Callable[["PerceptionNode", LifecycleState], TransitionCallbackReturn]
+
+
+def aloud(transition: Transition) -> Transition:
+    """A transition whose unforeseen exceptions are logged; rclpy would say nothing of them."""
+
+    def carry_out(node: PerceptionNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            node.failure = f"{type(error).__name__}: {error}"
+            node.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.ERROR
+
+    return carry_out
 
 
 class PerceptionNode(LifecycleNode):
@@ -54,7 +77,11 @@ class PerceptionNode(LifecycleNode):
         self.create_timer(1.0, self._reporter.publish, clock=steady)
         self.create_timer(self.settings.status_period, self._reporter.log, clock=steady)
 
+    @aloud
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # Brings PyTorch, which takes seconds: only here, where a signal ends the node without a trace.
+        from deephar_ros.node.perception import Perception
+
         try:
             self.perception = Perception(self, self.settings, self.complain)
         except (ValueError, OSError) as error:  # all our own errors are ValueErrors
@@ -64,6 +91,7 @@ class PerceptionNode(LifecycleNode):
         self.get_logger().info(f"configured, {resident_megabytes():.0f} MB resident")
         return TransitionCallbackReturn.SUCCESS
 
+    @aloud
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = super().on_activate(state)  # the publishers
         if result == TransitionCallbackReturn.SUCCESS and self.perception is not None:
@@ -72,11 +100,13 @@ class PerceptionNode(LifecycleNode):
             self.get_logger().info(f"ready, waiting for images on {topics}")
         return result
 
+    @aloud
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         if self.perception is not None:
             self.perception.stop()
         return super().on_deactivate(state)
 
+    @aloud
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._free()
         return TransitionCallbackReturn.SUCCESS
@@ -132,6 +162,7 @@ class PerceptionNode(LifecycleNode):
         self.perception.close()
         self.perception = None
         gc.collect()
+        forget_destroyed(self.default_callback_group)
         _return_memory()
         self.get_logger().info(f"cleaned up, {before:.0f} -> {resident_megabytes():.0f} MB resident")
 
@@ -179,28 +210,32 @@ def bring_up(node: PerceptionNode) -> bool:
 
 
 def main() -> int:
+    terminate_like_interrupt()
     rclpy.init()
+    context = rclpy.get_default_context()
+    end_in_time(context)
+    node, failure = None, ""
     try:
-        node = PerceptionNode()
-    except ParameterError as error:
-        print(f"perception_node: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
-    status = 0
-    try:
-        with quiet_end(node):
+        with quiet_end(context):
+            node = PerceptionNode()
             if not node.settings.autostart or bring_up(node):
-                rclpy.spin(node)
+                spin(node)
             else:
-                print(f"perception_node: {node.failure}", file=sys.stderr)
-                status = 1
+                failure = node.failure
+    except ParameterError as error:
+        failure = str(error)
     finally:
-        # ros2 launch may send a second SIGINT, which must not cut the clean-up short.
+        # ros2 launch may send a second signal, which must not cut the clean-up short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        node.close()
-        node.destroy_node()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+            node.destroy_node()
         rclpy.try_shutdown()
-    return status
+        gc.freeze()  # or the interpreter would go through all that PyTorch has made, which takes a second
+    if failure:
+        print(f"perception_node: {failure}", file=sys.stderr)
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

@@ -138,6 +138,23 @@ def clock_symptoms(clock: ClockState) -> list[Symptom]:
     return [Symptom(Level.WARN, "clock stands still", text)]
 
 
+def pipeline_symptoms(failure_rate: float, failure: str, trouble: str) -> list[Symptom]:
+    """What is wrong behind the inputs; empty if nothing is.
+
+    Args:
+        failure_rate: batches of images per second that failed in the network or behind it.
+        failure: why, of the last one.
+        trouble: of the backend, `CarefulBackend.trouble`.
+    """
+    if failure_rate > 0:
+        text = (
+            f"{failure_rate:.1f} times per second, images fail in the network or behind it; the last time: {failure}. "
+            "They are dropped. If that goes on, restart the node, and report it with this text."
+        )
+        return [Symptom(Level.ERROR, "images fail in the pipeline", text)]
+    return [Symptom(Level.WARN, "device in trouble", f"{trouble}.")] if trouble else []
+
+
 def _no_images(state: InputState) -> Symptom | None:
     topic = state.topic
     if state.received and state.silent > SILENCE:

@@ -19,7 +19,7 @@ from deephar_ros.people import Frame, State
 from deephar_ros.pipeline import Pipeline
 from deephar_ros.pixels import ImageError
 from deephar_ros.settings import PipelineSettings
-from deephar_ros.statistics import Latencies
+from deephar_ros.statistics import Latencies, Rate
 from deephar_ros.track import TrackSettings
 
 
@@ -43,6 +43,7 @@ class Worker:
         self.latencies = Latencies()
         self.ages = {name: Latencies() for name in inputs}
         self.persons = dict.fromkeys(inputs, 0)
+        self.failures, self.failure = Rate(), ""
         self.cut = self.pyramids = pipeline.backend.spec.network.num_pyramids
         self._node, self._pipeline, self._room = node, pipeline, room
         self._inputs, self._outputs, self._complain = inputs, outputs, complain
@@ -79,8 +80,10 @@ class Worker:
             except Exception as error:  # whatever one frame does, the next one gets its chance
                 if not self._node.context.ok():  # the publishers are gone before the worker is
                     return
+                self.failure = f"{type(error).__name__}: {error}"
+                self.failures.add(time.monotonic())
                 for name in arrivals:
-                    self._drop(name, f"{type(error).__name__}: {error}", "failed in the pipeline")
+                    self._drop(name, self.failure, "failed in the pipeline")
 
     def _process(self, arrivals: dict[str, Arrival]) -> None:
         started = time.monotonic()

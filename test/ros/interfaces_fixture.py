@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -20,6 +21,7 @@ SOURCES = Path(__file__).resolve().parent / "interfaces"
 CACHE = SOURCES.parents[2] / ".ws" / "interfaces"
 
 
+@functools.cache
 def provide() -> dict[str, str]:
     """Gives this process the packages that are missing, and returns the variables that give them to a new one."""
     missing = [source for source in sorted(SOURCES.iterdir()) if find_spec(source.name) is None]

@@ -15,6 +15,13 @@ from typing import Any
 import yaml
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes Python's tuples, as which launch writes lists, besides plain YAML."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.construct_yaml_seq)
+
+
 def main() -> None:
     folder, executable, *arguments = sys.argv[1:]
     pairs = list(pairwise(arguments))
@@ -31,7 +38,7 @@ def main() -> None:
         "environment": dict(os.environ),
     }
     for file in filter(_written_by_launch, files):
-        for node in yaml.unsafe_load(Path(file).read_text()).values():  # it writes lists as Python's tuples
+        for node in _Loader(Path(file).read_text()).get_single_data().values():
             seen["parameters"] |= node["ros__parameters"]
     Path(folder, f"{Path(executable).name}.json").write_text(json.dumps(seen))
 

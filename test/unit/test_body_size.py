@@ -93,3 +93,14 @@ def test_error_of_the_distance_of_people_of_all_sizes(
     )
     assert 0.03 < median < median_bound  # less than 3 % would mean that the people are not random
     assert worst_tenth < worst_tenth_bound
+
+
+def test_a_person_smaller_than_a_pixel_has_a_scale(rng: np.random.Generator) -> None:
+    body = person(rng, spread=0)
+    assert metres_per_pixel(body[:, :2] / 4.0, body[:, 2], H36M17) == pytest.approx(4.0, rel=1e-9)
+
+
+def test_without_a_joint_there_is_no_scale(rng: np.random.Generator) -> None:
+    body = person(rng, spread=0)
+    body[H36M17.index("left_knee"), 0] = np.nan
+    assert np.isnan(metres_per_pixel(body[:, :2] / 0.004, body[:, 2], H36M17))

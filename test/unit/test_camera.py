@@ -87,3 +87,8 @@ def test_a_fisheye_has_no_ray_beside_or_behind_the_camera() -> None:
     rays = camera.rays(np.array([[ninety_degrees - 5, 240], [ninety_degrees + 5, 240]]))
     assert rays[0, 0] == pytest.approx(1 / np.tan(5 / 200))
     assert np.isnan(rays[1]).all()
+
+
+@lenses
+def test_whole_numbers_are_pixels_too(camera: PinholeCamera) -> None:
+    np.testing.assert_array_equal(camera.rays(np.array([[300, 200]])), camera.rays(np.array([[300.0, 200.0]])))

@@ -174,3 +174,25 @@ def test_a_camera_that_does_not_help_leaves_relative_positions(rng: np.random.Ge
     position, source = locate(joints, z, nobody_sure, H36M17, CAMERA, None, SIZE)
     assert source is DepthSource.RELATIVE
     np.testing.assert_array_equal(position, locate(joints, z, nobody_sure, H36M17, None, None, SIZE)[0])
+
+
+def test_the_first_row_and_column_count_and_less_than_a_metre_too() -> None:
+    column, row = np.full((20, 20), np.nan), np.full((20, 20), np.nan)
+    column[:, 0], row[0] = 0.3, 0.4
+    assert DepthMap(column, 1.0).at(np.array([[1.5, 10.5]]), 20, 20).tolist() == [0.3]
+    assert DepthMap(row, 1.0).at(np.array([[10.5, 1.5]]), 20, 20).tolist() == [0.4]
+
+
+def test_a_sample_is_the_median_of_its_patch(rng: np.random.Generator) -> None:
+    values = np.full((5, 5), np.nan)
+    values.flat[:] = rng.permutation(np.arange(1.0, 26.0))
+    assert DepthMap(values, 1.0).at(np.array([[2.5, 2.5]]), 5, 5).tolist() == [13.0]
+    values[values > 20] = np.nan
+    assert DepthMap(values, 1.0).at(np.array([[2.5, 2.5]]), 5, 5).tolist() == [10.0]  # of two the nearer
+
+
+def test_a_joint_that_is_just_confident_enough_tells_the_depth(rng: np.random.Generator) -> None:
+    points = spread_out(rng)
+    joints, z, image = CAMERA.project(points), points[:, 2], picture(points)
+    assert locate(joints, z, np.full(17, 0.5), H36M17, CAMERA, image, SIZE)[1] is DepthSource.SENSOR
+    assert locate(joints, z, np.full(17, 0.49), H36M17, CAMERA, image, SIZE)[1] is DepthSource.PRIOR

@@ -81,3 +81,25 @@ def test_nothing_is_copied() -> None:
 def test_contradictions_are_named(width: int, height: int, step: int, length: int, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         view_pixels(bytes(length), width, height, step, 3)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_of_sixteen_bits_the_upper_eight_are_taken(dtype: str) -> None:
+    layout = encoding("mono16", big_endian=dtype[0] == ">")
+    assert layout is not None
+    view = view_pixels(np.array([[0x12FF, 0xFF00]], dtype).tobytes(), 2, 1, 4, layout.channels)[..., layout.rgb]
+    assert view[0, :, 0].tolist() == [0x12, 0xFF]
+
+
+def test_byte_order_matters_for_sixteen_bits_alone() -> None:
+    assert encoding("rgb8", big_endian=True) == ENCODINGS["rgb8"]
+
+
+def test_a_picture_just_above_the_limit_and_other_formats_are_refused() -> None:
+    data = bytearray(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
+    data[16:24] = (9_000).to_bytes(4, "big") * 2  # more than ours, less than Pillow's own limit
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    with pytest.raises(ImageError, match="9000x9000 has more than"):
+        decode_picture(bytes(data))
+    with pytest.raises(ImageError, match="neither JPEG nor PNG"):
+        decode_picture(cv2.imencode(".bmp", np.zeros((4, 6, 3), np.uint8))[1].tobytes())
