@@ -20,6 +20,11 @@ from deephar_ros.search import Searcher
 MIN_FILL = 0.2
 """Least extent of a pose over the side of its window. Training shows people from a quarter of the crop on; what looks
 smaller is a pose that collapsed, and following it would shrink the window to nothing."""
+SHRUNK = 0.5
+"""Least extent of a pose over the person's size: who bends or crouches stays above, a pose that collapses step by step,
+each time filling its window, does not."""
+HALF_LIFE = 1.0
+"""Seconds in which a person's size may halve, who walks away."""
 BOX_MARGIN = 1.25
 """Side of the window over the longer side of a detector's box, as in training."""
 SAME = 0.5
@@ -60,6 +65,11 @@ class Track:
     looked: int  # stamp of the last look, ns
     looks: int = 0  # confident poses so far
     velocity: Array = field(default_factory=lambda: np.zeros(2))  # of the box's centre, pixels per second
+    size: float = 0.0  # largest extent of a pose lately, pixels
+
+    def size_at(self, stamp: int) -> float:
+        """The person's size, which fades with time."""
+        return self.size * 0.5 ** (max(stamp - self.seen, 0) / (HALF_LIFE * 1e9))
 
     def offset(self, stamp: int) -> Array:
         """How far the person should have moved since the last confident pose."""
@@ -193,7 +203,7 @@ class Tracker:
             look, box = looks[row], _sure_box(joints[row], confidence[row])
             if look.track is not None:
                 look.track.looked = stamp
-            if not self._is_person(look.window, box, confidence[row]):
+            if not self._is_person(look, box, confidence[row], stamp):
                 continue
             track = look.track or self._recognise(joints[row], box, stamp)
             if track is None:
@@ -206,9 +216,11 @@ class Tracker:
             self._search = Searcher()  # people come back where they were seen: the whole frame first
         return Update([sighting for track, sighting in seen if track not in gone], [track.id for track in gone])
 
-    def _is_person(self, window: Window, box: Box, confidence: Array) -> bool:
-        extent = max(box.width, box.height)
-        return float(confidence.mean()) >= self.settings.min_confidence and extent >= MIN_FILL * window.size
+    def _is_person(self, look: Look, box: Box, confidence: Array, stamp: int) -> bool:
+        least = MIN_FILL * look.window.size
+        if look.track is not None:
+            least = max(least, SHRUNK * look.track.size_at(stamp))
+        return float(confidence.mean()) >= self.settings.min_confidence and _extent(box) >= least
 
     def _recognise(self, joints: Array, box: Box, stamp: int) -> Track | None:
         """The hidden person that this pose may belong to, else somebody new; None if it is one who is in plain view."""
@@ -228,7 +240,8 @@ class Tracker:
         if stamp > track.seen:
             step = (np.array(box.centre) - track.box.centre) * 1e9 / (stamp - track.seen)
             track.velocity = 0.7 * track.velocity + 0.3 * step
-        track.window = Window.around(*box.centre, self.settings.margin * max(box.width, box.height))
+        track.size = max(_extent(box), track.size_at(stamp))
+        track.window = Window.around(*box.centre, self.settings.margin * _extent(box))
         track.joints, track.box, track.seen, track.looked = joints, box, stamp, stamp
         track.looks += 1
 
@@ -249,14 +262,18 @@ class Tracker:
 
 def box_window(box: Box) -> Window:
     """The window in which the network looks at a detected person."""
-    return Window.around(*box.centre, BOX_MARGIN * max(box.width, box.height))
+    return Window.around(*box.centre, BOX_MARGIN * _extent(box))
 
 
 def similarity(a: Array, b: Array, box: Box) -> float:
     """Of two poses (J, 2) of people as large as `box`, 0..1: COCO's object keypoint similarity, simplified."""
-    size = max(box.width, box.height, 1.0)
+    size = max(_extent(box), 1.0)
     distance = np.linalg.norm(a - b, axis=-1) / (0.15 * size)
     return float(np.exp(-0.5 * distance**2).mean())
+
+
+def _extent(box: Box) -> float:
+    return max(box.width, box.height)
 
 
 def _sure_box(joints: Array, confidence: Array) -> Box:

@@ -124,6 +124,7 @@ def report(samples: list[Sample], verdicts: list[Verdict], args: argparse.Namesp
     summary = {
         "command": command,
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}",
+        "load_average": os.getloadavg()[1],
         "minutes": round(samples[-1]["seconds"] / 60, 2),
         "cycles": samples[-1].get("cycles"),
         "results": sum(sum(one.get("frames", {}).values()) for one in samples),
@@ -143,8 +144,8 @@ def _progress(one: Sample) -> str:
     if "cycles" in one:
         what = f"{one['cycles']} cycles"
     else:
-        age = f"{1e3 * one['age_p50']:.0f} ms old" if one["age_p50"] is not None else "none"
-        what = f"{sum(one['frames'].values())} results/s, {age}, {one['people']:.1f} people"
+        found = f", {1e3 * one['age_p50']:.0f} ms old, {one['people']:.1f} people" if one["frames"] else ""
+        what = f"{sum(one['frames'].values())} results/s{found}"
     private, threads, fds = one["private_mb"], one["threads"], one["fds"]
     return f"{one['seconds']:7.0f} s  {what}; {private:.1f} MB private, {threads} threads, {fds} descriptors"
 

@@ -67,7 +67,7 @@ class SoakObserver(Node):
             drops.update(counts)
         line = {
             "frames": dict(frames),
-            "people": sum(people) / len(people) if people else 0.0,
+            "people": sum(people) / len(people) if people else None,
             "age_p50": _quantile(ages, 0.5),
             "age_p95": _quantile(ages, 0.95),
             "age_max": _quantile(ages, 1.0),

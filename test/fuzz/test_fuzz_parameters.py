@@ -97,7 +97,7 @@ def test_a_parameter_is_refused_or_right(node: Node, chosen: list[tuple[str, Any
     assert all(any(name in refusal for name, _ in chosen) and len(refusal) < 500 for refusal in refusals)
 
 
-@fuzz("parameters at start", share=0.5, chosen=PARAMETERS)
+@fuzz("parameters at start", share=0.2, chosen=PARAMETERS)
 def test_a_parameter_at_start_is_refused_by_name_or_right(context: Context, chosen: list[tuple[str, Any]]) -> None:
     overrides = [Parameter(name, value=value) for name, value in dict(chosen).items()]
     node = Node("started", context=context, parameter_overrides=overrides, enable_rosout=False)
@@ -121,7 +121,7 @@ YAML = b"""/**:
 """
 
 
-@fuzz("perception.yaml", share=0.5, text=mutated([YAML]))
+@fuzz("perception.yaml", share=0.2, text=mutated([YAML]))
 def test_a_parameter_file_is_read_or_refused(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "perception.yaml"
     file.write_bytes(text)

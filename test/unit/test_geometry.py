@@ -146,7 +146,7 @@ def test_a_huge_window_is_shrunk_without_being_filled_up(
     filled = window.cut(image, 64).astype(int)
     monkeypatch.setattr(geometry, "LARGEST_PADDED", window.size - 1)
     shrunk = window.cut(image, 64).astype(int)
-    assert shrunk.shape == (64, 64, channels)
+    assert (shrunk.shape, window.cut(image, 64).dtype) == ((64, 64, channels), np.uint8)
     assert shrunk.sum() == pytest.approx(filled.sum(), rel=0.1)
     np.testing.assert_allclose(middle_of(shrunk), middle_of(filled), atol=1.5)  # pixels
     monkeypatch.setattr(geometry, "LARGEST_PADDED", window.size)

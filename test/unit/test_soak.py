@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deephar_ros.soak import Limits, draw, judge, read_process, slope, table
+from deephar_ros.soak import Limits, draw, judge, read_process, table
 
 HOUR = 3600
 
@@ -43,7 +43,7 @@ def test_a_healthy_run_is_good() -> None:
 @pytest.mark.parametrize(
     ("column", "values", "words"),
     [
-        ("private_mb", lambda t: 300 + 20 * t / HOUR, "private memory grew by 19"),
+        ("private_mb", lambda t: 300 + 20 * t / HOUR, "private memory grew by 17"),
         ("threads", lambda t: 19 + t // 1000, "threads: 19 in the first quarter, 22 in the last"),
         ("fds", lambda t: 23 + t // 1000, "fds: 23 in the first quarter"),
         ("shm_mb", lambda t: 134 + t // 100, "shm_mb: "),
@@ -62,13 +62,6 @@ def test_what_grows_or_stops_is_found(column: str, values: Callable[[float], Any
 def test_a_single_peak_is_no_growth() -> None:
     peak = run(private_mb=lambda t: 300 + 500 * (2000 < t < 2200), threads=lambda t: 19 + (t == 2001))
     assert all(verdict.good for verdict in judge(peak, Limits()))
-
-
-def test_slope_is_that_of_a_line_whatever_the_outliers() -> None:
-    seconds = np.arange(100.0)
-    values = 3 + 0.5 * seconds
-    values[[10, 20, 70]] += 1000
-    assert slope(seconds, values) == pytest.approx(0.5)
 
 
 def test_runs_of_cycles_are_judged_without_results(tmp_path: Path) -> None:

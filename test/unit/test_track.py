@@ -72,6 +72,23 @@ def test_lost_once_after_patience_then_a_new_id(tracker: Tracker) -> None:
     assert ids(step(tracker, 3 * SECOND, [POSE])) == {"2": State.NEW}
 
 
+def shrunk(factor: float) -> Array:
+    return at(320.0) * factor + (1 - factor) * np.array([320.0, 200.0])
+
+
+def test_a_pose_that_collapses_step_by_step_is_not_followed(tracker: Tracker) -> None:
+    updates = [step(tracker, i * FRAME, [shrunk(0.8**i)]) for i in range(30)]
+    heights = [who.box.height for update in updates for who in update.seen if who.id == "1"]
+    assert heights == pytest.approx([200, 160, 128, 102.4], abs=0.1)
+    assert [update.lost for update in updates if update.lost] == [["1"]]
+
+
+def test_a_person_who_walks_away_or_crouches_is_followed(tracker: Tracker) -> None:
+    walking = [step(tracker, i * FRAME, [shrunk(0.5 ** (i / 45))]) for i in range(60)]
+    crouching = [step(tracker, (60 + i) * FRAME, [shrunk(0.24)]) for i in range(10)]
+    assert all(ids(update).keys() == {"1"} for update in walking + crouching)
+
+
 def test_a_first_sight_that_is_not_confirmed_is_given_up_at_once(tracker: Tracker) -> None:
     assert ids(step(tracker, 0, [POSE])) == {"1": State.NEW}
     assert step(tracker, 1, []) == Update([], ["1"])
