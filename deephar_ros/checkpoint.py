@@ -142,10 +142,10 @@ def fill(net: torch.nn.Module, weights: dict[str, torch.Tensor], file: str, desc
     missing, unused = sorted(expected - weights.keys()), sorted(weights.keys() - expected)
     if missing or unused:
         raise CheckpointError(f"{file} does not fit {described}: missing {missing[:5]}, not used {unused[:5]}")
-    for name, value in weights.items():
-        if value.shape != state[name].shape:
+    for name in sorted(expected):  # files come in any order, and the first fault is the one that is told
+        if weights[name].shape != state[name].shape:
             raise CheckpointError(
-                f"{file}: {name} has shape {tuple(value.shape)}, {described} asks for {tuple(state[name].shape)}"
+                f"{file}: {name} has shape {tuple(weights[name].shape)}, {described} asks for {tuple(state[name].shape)}"
             )
     net.load_state_dict({**weights, **counters}, assign=True)
 

@@ -95,7 +95,7 @@ def test_weights_of_other_kinds_are_refused(
     shape = weights[chosen].shape
     wrong = {
         "kind": lambda: torch.ones(shape).to(data.draw(st.sampled_from(kinds))),
-        "shape": lambda: torch.zeros([*data.draw(st.lists(st.integers(0, 3), max_size=5)), 7]),
+        "shape": lambda: torch.zeros([*data.draw(st.lists(st.integers(0, 3), max_size=5)), 97]),
         "value": lambda: torch.full(shape, data.draw(st.sampled_from([float("nan"), float("inf"), -float("inf")]))),
     }
     weights[chosen] = wrong[data.draw(st.sampled_from(sorted(wrong)))]()

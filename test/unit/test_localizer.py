@@ -141,7 +141,7 @@ def test_a_pickle_or_half_a_file_is_refused(folder: Path) -> None:
         ("input_size: 64", "input_size: 50", "input_size = 50 is not a multiple of 32"),
         ("threshold: 0.3", "threshold: 7", r"threshold = 7\.0 is not between 0 and 1"),
         ("name: small", "nome: small", r"config\.yaml: nome is unknown"),
-        ("features: 8", "features: 16", r"config\.yaml asks for \(16, 16, 3, 3\)"),
+        ("features: 8", "features: 16", r"config\.yaml asks for \(16"),
         ("input_size", "{input_size", "take the file that came with the weights"),
     ],
 )
