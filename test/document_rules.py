@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Iterable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,9 +57,11 @@ def parse(module: str, arguments: list[str]) -> dict[str, Any]:
     """What a command's parser makes of the arguments; ValueError if it refuses them."""
     complaints = io.StringIO()
     try:
-        with redirect_stderr(complaints):
+        with redirect_stderr(complaints), redirect_stdout(io.StringIO()):
             return vars(parser_of(module).parse_args(arguments))
-    except SystemExit:
+    except SystemExit as end:
+        if not end.code:
+            return {}  # --help
         raise ValueError(complaints.getvalue().strip().splitlines()[-1]) from None
 
 

@@ -102,11 +102,16 @@ def test_services(interface: Interface) -> None:
 
 
 def test_parameters_set_while_the_node_runs() -> None:
-    set_ = [words[2:] for words in commands("param") if words[1] == "set"]
-    assert set_
-    for node, name, value in set_:
+    configured, count = True, 0
+    for verb, action, node, *given in commands("param", "lifecycle"):
         assert node == "/perception_node"
-        assert_takes(name, yaml.safe_load(value), configured=True)
+        if verb == "lifecycle" and action == "set":
+            configured = {"configure": True, "cleanup": False}.get(given[0], configured)
+        elif action == "set":
+            assert_takes(given[0], yaml.safe_load(given[1]), configured)
+            count += 1
+    assert count
+    assert configured  # a page that cleans the node up also configures it again
 
 
 def test_transitions() -> None:
