@@ -143,10 +143,9 @@ def fill(net: torch.nn.Module, weights: dict[str, torch.Tensor], file: str, desc
     if missing or unused:
         raise CheckpointError(f"{file} does not fit {described}: missing {missing[:5]}, not used {unused[:5]}")
     for name in sorted(expected):  # files come in any order, and the first fault is the one that is told
-        if weights[name].shape != state[name].shape:
-            raise CheckpointError(
-                f"{file}: {name} has shape {tuple(weights[name].shape)}, {described} asks for {tuple(state[name].shape)}"
-            )
+        shape, wanted = tuple(weights[name].shape), tuple(state[name].shape)
+        if shape != wanted:
+            raise CheckpointError(f"{file}: {name} has shape {shape}, {described} asks for {wanted}")
     net.load_state_dict({**weights, **counters}, assign=True)
 
 
