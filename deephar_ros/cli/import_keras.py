@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from deephar_ros.checkpoint import CheckpointError, ModelSpec, save_checkpoint
-from deephar_ros.model.keras_import import KerasImportError, import_keras
+from deephar_ros.keras_file import KerasImportError
+from deephar_ros.model.keras_import import import_keras
 
 
 def read_labels(files: list[Path], counts: tuple[int, ...]) -> tuple[tuple[str, ...], ...]:

@@ -7,28 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from deephar_ros.files import brief
+from deephar_ros.keras_file import KerasImportError, Weights, read_weights
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
-
-MOST_VALUES = 400_000_000
-"""Of all weights of a file, as of the largest network; the authors' files hold up to 40 million."""
-
-Weights = dict[str, NDArray[np.floating]]  # by "layer/weight", for instance "dp1_pb1_conv1/depthwise_kernel"
 
 _BLOCK = re.compile(r"(dp|up)(\d)_pb(\d)_")
 _ACTION_UNIT = re.compile(r"[du]p(\d)_[du]u\d_action_r0_")
 _ENTRY_UNIT = re.compile(r"res(\d)_")
 _CONSTANT = re.compile(r"_xy2?_[xy]/")  # soft-argmax grids, which we compute
-
-
-class KerasImportError(ValueError):
-    """A Keras file that is not a whole SPNet; the message lists what is wrong with it."""
 
 
 class Imported(NamedTuple):
@@ -41,7 +31,7 @@ class Imported(NamedTuple):
 
 def import_keras(path: Path) -> Imported:
     """Reads a `save_weights` HDF5 file; raises KerasImportError if it is not a SPNet, or not a whole one."""
-    weights, warnings = _renumber_actions(_read(path))
+    weights, warnings = _renumber_actions(read_weights(path))
     try:
         config = _infer_config(weights, warnings)
     except KeyError as error:
@@ -68,37 +58,6 @@ def import_keras(path: Path) -> Imported:
     net.load_state_dict({**state, **counters}, assign=True)
     grid = weights.get("dp1_pb1_xy_y/depthwise_kernel")  # as large as the maps of the first block, level 2
     return Imported(net.eval(), 256 if grid is None or not grid.ndim else 2 * config.image_div * len(grid), warnings)
-
-
-def _read(path: Path) -> Weights:
-    try:
-        with h5py.File(path) as file:
-            root = file.get("model_weights", file)  # a whole saved model keeps them one level down
-            names = [
-                (layer, name) for layer in _texts(root, "layer_names") for name in _texts(root[layer], "weight_names")
-            ]
-            found = {name.removesuffix(":0"): root[layer][name] for layer, name in names}
-            if sum(dataset.size for dataset in found.values()) > MOST_VALUES:
-                raise KerasImportError(f"{path} holds more than {MOST_VALUES} values; it is no SPNet")
-            return {name: _values(dataset, file) for name, dataset in found.items()}
-    except KerasImportError:
-        raise
-    except Exception as error:  # HDF5 stumbles over a broken file in any way
-        raise KerasImportError(f"{path} is not a Keras weights file ({brief(error)}); copy it again") from error
-
-
-def _values(dataset: h5py.Dataset, file: h5py.File) -> NDArray[np.floating]:
-    """The values, if they are weights that lie in this file: HDF5 can link to others, which would be read unseen."""
-    if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
-        raise KerasImportError(f"{file.filename}: {dataset.name} lies in another file; take the whole file")
-    values = np.asarray(dataset[()])
-    if values.dtype.kind != "f" or not np.isfinite(values).all():
-        raise KerasImportError(f"{file.filename}: {dataset.name} holds other than finite numbers; copy the file again")
-    return values
-
-
-def _texts(group: h5py.Group, attribute: str) -> list[str]:
-    return [text.decode() if isinstance(text, bytes) else text for text in group.attrs[attribute]]
 
 
 def _renumber_actions(weights: Weights) -> tuple[Weights, list[str]]:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from deephar_ros.cli import import_keras as command
 from deephar_ros.cli import predict
+from deephar_ros.keras_file import KerasImportError
 from deephar_ros.model.config import SPNetConfig
-from deephar_ros.model.keras_import import KerasImportError, _keras_name, import_keras
+from deephar_ros.model.keras_import import _keras_name, import_keras
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.raw_predictions import BoxesError, read_boxes
 

@@ -12,8 +12,9 @@ import torch
 
 from deephar_ros.checkpoint import load_checkpoint
 from deephar_ros.cli import import_keras as command
+from deephar_ros.keras_file import KerasImportError
 from deephar_ros.model.config import SPNetConfig
-from deephar_ros.model.keras_import import KerasImportError, _keras_name, import_keras
+from deephar_ros.model.keras_import import _keras_name, import_keras
 from deephar_ros.model.presets import PRESETS
 from deephar_ros.model.spnet import SPNet
 

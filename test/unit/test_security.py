@@ -21,7 +21,8 @@ from test_loading import write_lsp
 from deephar_ros.data.folder import load_folder_clips
 from deephar_ros.data.human36m_metadata import read_cameras
 from deephar_ros.data.samples import DatasetError
-from deephar_ros.model.keras_import import KerasImportError, import_keras
+from deephar_ros.keras_file import KerasImportError
+from deephar_ros.model.keras_import import import_keras
 from deephar_ros.plain_xml import parse_xml
 from deephar_ros.share import demo_clip
 from deephar_ros.sources import SourceError, open_source
