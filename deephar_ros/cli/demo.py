@@ -82,8 +82,9 @@ def run(source: str, checkpoint: Path, out: Path, seconds: float | None) -> None
     try:
         processes.start("demo_observer", f"out:={out}", f"action_remark:={remark}")
         processes.start("perception_node", f"checkpoint:={checkpoint}")
-        # Typed, or the camera "0" would arrive as a number.
-        processes.start("video_publisher", f"source:='{source}'", "wait_for_subscribers:=2")
+        # Quoted as YAML does, or the camera "0" would arrive as a number.
+        quoted = source.replace("'", "''")
+        processes.start("video_publisher", f"source:='{quoted}'", "wait_for_subscribers:=2")
         _watch(processes, seconds)
         time.sleep(1.5)  # the last frames are still on their way
     except KeyboardInterrupt:

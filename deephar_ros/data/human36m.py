@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 
+from deephar_ros.data.cdf_check import check_cdf
 from deephar_ros.data.human36m_camera import Human36MCamera
 from deephar_ros.data.human36m_metadata import CAMERAS, Cameras, read_cameras
 from deephar_ros.data.joints import to_layout
@@ -169,6 +170,7 @@ def read_positions(path: Path) -> Array:
     import cdflib  # only this set comes in this format
 
     try:
+        check_cdf(path.read_bytes())
         pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), np.float64)
         return pose.reshape(-1, 32, 3)
     except Exception as error:  # cdflib stumbles over a broken file in any way

@@ -82,12 +82,16 @@ def attempt(call: Callable[[], T], refusal: type[Exception]) -> tuple[T | None, 
     return None, sentence
 
 
+class Hung(BaseException):
+    """An input took too long; no Exception, which a reader of files may take for a fault of the file."""
+
+
 @contextmanager
 def patience(seconds: int = PATIENCE) -> Iterator[None]:
-    """Raises TimeoutError in the main thread if what is inside takes longer."""
+    """Raises Hung in the main thread if what is inside takes longer."""
 
     def give_up(*_: object) -> None:
-        raise TimeoutError(f"one input took more than {seconds} s")
+        raise Hung(f"one input took more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(seconds)
