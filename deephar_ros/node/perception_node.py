@@ -211,7 +211,11 @@ def bring_up(node: PerceptionNode) -> bool:
 
 def main() -> int:
     terminate_like_interrupt()
-    rclpy.init()
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # arguments or a parameter file that cannot be read
+        print(f"perception_node: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 1
     context = rclpy.get_default_context()
     end_in_time(context)
     node, failure = None, ""

@@ -133,6 +133,7 @@ def test_signals_end_the_node_without_a_trace(
         (["cameras:=[front, front]"], "parameter cameras is"),
         (["cut:=7"], "parameter cut is 7, but the model first_light has 2 pyramids"),
         (["box_source:=localizer", "localizer:=/nowhere"], "/nowhere is not a localizer folder"),
+        (["cameras:=[front"], "Couldn't parse parameter override rule: '-p cameras:=[front'"),
     ],
 )
 def test_a_node_that_cannot_start_says_why(parameters: list[str], message: str, start: Callable[..., Process]) -> None:
