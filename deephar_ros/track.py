@@ -39,7 +39,7 @@ TRACKS_PER_LOOK = 4
 class TrackSettings:
     """
     Attributes:
-        min_confidence: mean joint confidence from which a pose counts as a person, 0..1.
+        min_confidence: mean joint confidence from which a pose counts as a person, 0..1; at 0, everything does.
         margin: side of the next window over the largest extent of the pose.
         patience: seconds without a confident pose after which the person is lost.
         max_persons: windows looked at in one frame. When there are more people, they take turns.
@@ -218,7 +218,7 @@ class Tracker:
 
     def _is_person(self, look: Look, box: Box, confidence: Array, stamp: int) -> bool:
         least = MIN_FILL * look.window.size
-        if look.track is not None:
+        if look.track is not None and self.settings.min_confidence > 0:
             least = max(least, SHRUNK * look.track.size_at(stamp))
         return float(confidence.mean()) >= self.settings.min_confidence and _extent(box) >= least
 
