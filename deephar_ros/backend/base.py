@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from deephar_ros.checkpoint import ModelSpec
@@ -65,4 +67,12 @@ def first_pyramids(net: SPNet, pyramids: int) -> SPNet:
     if not stages:
         raise ValueError(f"cut {pyramids}: the network has {net.config.num_pyramids} pyramids")
     last = stages[-1]
-    return net if last.is_last else net.cut(last.pyramid, last.level)
+    if last.is_last:
+        return net
+    with torch.device("meta"):  # no memory, no initialisation
+        smaller = SPNet(replace(net.config, cut=(last.pyramid, last.level)))
+    for name, module in list(smaller.named_modules()):
+        if name and not list(module.children()):  # layers are shared as they are, so it works for a folded network, too
+            parent, _, child = name.rpartition(".")
+            smaller.get_submodule(parent).add_module(child, net.get_submodule(name))
+    return smaller.train(net.training)
