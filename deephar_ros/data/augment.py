@@ -14,6 +14,10 @@ from deephar_ros.data.windows import CropWindow
 from deephar_ros.geometry import Array, bounds
 
 
+CUT_OFF_FILL = (1.0, 2.0)
+"""Largest extent of the person over the side of the crop, where the crop shows only a part."""
+
+
 @dataclass(frozen=True)
 class AugmentConfig:
     """Ranges of the random changes; angles in degrees, the rest as fractions (SPNET.md section 2, where not marked)."""
@@ -29,22 +33,25 @@ class AugmentConfig:
     gray: float = 0.1
     blur: float = 0.15
     background: float = 0.75  # share of the crops put onto another picture where theirs ends, if there are any (ours)
+    cut_off: float = 0.0  # share of the crops that show a part of the person only, at up to twice the crop's size (ours)
+    cover: float = 0.0  # share of the crops of which something covers a part (ours)
+    faults: float = 0.0  # share of the crops with low resolution, noise or JPEG (ours)
 
     def view(self, person: Person, size: int, rng: np.random.Generator) -> View:
         """A random view of the person, or of the evaluation window of somebody without joints."""
-        window = person.evaluation_window
         points = person.joints[..., :2].reshape(-1, 2)
         if not np.isfinite(points).all(-1).any():
-            points = np.reshape(window.box, (2, 2))
+            points = np.reshape(person.evaluation_window.box, (2, 2))
         matrix = random_crop_matrix(points, size, self, rng)
         determinant = float(np.linalg.det(matrix[:, :2]))
-        side = size / abs(determinant) ** 0.5
         return View(
             matrix=np.vstack([matrix / size, [0.0, 0.0, 1.0]]),
             mirrored=determinant < 0,
-            depth_scale=side / max(window.width, window.height),
+            depth_scale=1.0,  # metres, however large the crop is: the node does not know by what rule to scale
             colour=self.colour(rng),
             over_background=bool(rng.random() < self.background),
+            cover=bool(rng.random() < self.cover),
+            faults=bool(rng.random() < self.faults),
         )
 
     def colour(self, rng: np.random.Generator) -> Colour:
@@ -61,8 +68,9 @@ class AugmentConfig:
         """For windows of 1 to 1.5 times the person's extent, as those of all data sets are."""
         side = max(window.width, window.height)
         angle = np.deg2rad(min(self.rotation, 45.0))
+        most_fill = CUT_OFF_FILL[1] if self.cut_off else self.fill[1]
         return Reach(
-            side / 1.5 / self.fill[1], side / self.fill[0] * (1 + 2 * self.shift) * (np.cos(angle) + np.sin(angle))
+            side / 1.5 / most_fill, side / self.fill[0] * (1 + 2 * self.shift) * (np.cos(angle) + np.sin(angle))
         )
 
 
@@ -72,9 +80,11 @@ def random_crop_matrix(joints: Array, size: int, cfg: AugmentConfig, rng: np.ran
     low, high = cfg.fill
     middle = (low * high) ** 0.5
     fill = rng.uniform(middle, high) if rng.random() < cfg.close else np.exp(rng.uniform(np.log(low), np.log(middle)))
+    if rng.random() < cfg.cut_off:
+        fill = rng.uniform(*CUT_OFF_FILL)
     scale = fill * size / max(x1 - x0, y1 - y0, 1.0)
     angle = np.deg2rad(np.clip(rng.normal(0, cfg.rotation / 2), -cfg.rotation, cfg.rotation))
-    room = max(0.0, (1 - fill) / 2) + cfg.shift
+    room = abs(1 - fill) / 2 + cfg.shift
     centre = size * (0.5 + rng.uniform(-room, room, 2))
     mirror = -1.0 if rng.random() < cfg.flip else 1.0
     linear = (
@@ -92,6 +102,16 @@ def blend_background(crop: Image, inside: Image, background: Image) -> Image:
     mask = cv2.GaussianBlur(cv2.erode(inside, np.ones((5, 5), np.uint8)), (0, 0), size / 40)
     weight = (mask.astype(np.float32) / 255)[..., None]
     return (crop * weight + background * (1 - weight)).astype(np.uint8)
+
+
+def cover(crop: Image, patch: Image, rng: np.random.Generator) -> Image:
+    """Puts a rectangle of `patch` (as large as the crop), an eighth to a half as wide and high, before the person."""
+    size = crop.shape[0]
+    width, height = (int(size * rng.uniform(0.12, 0.45)) for _ in range(2))
+    left, top = int(rng.integers(0, size - width + 1)), int(rng.integers(0, size - height + 1))
+    crop = crop.copy()
+    crop[top : top + height, left : left + width] = patch[:height, :width]
+    return crop
 
 
 def random_background(picture: Image, size: int, rng: np.random.Generator) -> Image:

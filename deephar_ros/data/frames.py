@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from deephar_ros.data.augment import blend_background, random_background
+from deephar_ros.data.augment import blend_background, cover, random_background
 from deephar_ros.data.pictures import read
 from deephar_ros.data.resample import Image, warp
 from deephar_ros.data.samples import Picture, Sample
+from deephar_ros.data.scenery import camera_faults
 from deephar_ros.data.view import Augmentation, Cut, Person, View, render
 
 
@@ -56,8 +57,14 @@ class PoseFrames(Dataset[tuple[Tensor, Tensor]]):
         picture = render(cut, view, self.size)
         if view.over_background and self.backgrounds:
             picture = self._fill_outside(picture, cut, view, rng)
+        picture = view.colour.apply(picture)
+        if view.cover:
+            patch = self._background(rng) if self.backgrounds else picture
+            picture = cover(picture, random_background(patch, self.size, rng), rng)
+        if view.faults:
+            picture = camera_faults(picture, rng)
         target = view.targets(sample.joints, sample.layout, sample.root_depth)
-        return _chw(view.colour.apply(picture)), torch.from_numpy(target)
+        return _chw(picture), torch.from_numpy(target)
 
     def unrendered(self, k: int) -> tuple[list[Cut], View, Tensor]:
         """Item k for `batch_augment`: what it is rendered from, how, and its target. Without backgrounds."""

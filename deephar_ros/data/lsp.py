@@ -30,26 +30,38 @@ PAGE = "lsp_dataset_original.zip of sam.johnson.io/research/lsp.html, or lspet_d
 TRAIN_PERSONS = 1000
 """LSP's official split: so many persons are for training, the rest for testing. LSP-extended is all training."""
 
+LEGS, ARMS = [0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]
+"""Of LSP's joints, from the right ankle (wrist) to the left one, so that their reverse exchanges the sides."""
+
 CROP_MARGIN = 1.25
 """Side of the evaluation crop over the largest extent of the person's joints. LSP gives neither boxes nor a rule."""
 
 
-def load_lsp(folder: Path, extended: bool, split: Split = "all", layout: Layout = PA17) -> list[Sample]:
+def load_lsp(
+    folder: Path, extended: bool, split: Split = "all", layout: Layout = PA17, teacher: Path | None = None
+) -> list[Sample]:
     """All persons of one folder whose picture is there, in file order.
+
+    Args:
+        teacher: file of `read_teacher`, whose depths the joints get and by which left and right are put right.
 
     Raises:
         FileNotFoundError: the folder has no `joints.mat` or `joints.npz`, or none of the pictures is there.
         DatasetError: the joints are not those of the set.
     """
     joints = load_joints(folder, extended)
+    depth = np.full((len(joints), len(PA17)), np.nan, np.float32)
+    if teacher is not None:
+        depth, joints = read_teacher(teacher, joints)
     found = (folder / "images").glob("im*.[jp][pn]g")
     pictures = {int(path.stem[2:]): path for path in found if path.stem[2:].isdecimal()}
     samples = []
     for row, points in enumerate(joints, start=1):
         if row not in pictures or not _belongs(row, extended, split) or not np.isfinite(points).all(-1).any():
             continue
-        placed = to_layout(lsp_to_pa17(points), PA17.joints, layout)
-        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points)))
+        located = np.column_stack([lsp_to_pa17(points), depth[row - 1]])
+        placed = to_layout(located, PA17.joints, layout)
+        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points), 0.0))
     if not samples and split != "test":
         raise FileNotFoundError(f"{folder / 'images'} holds no im*.jpg that the joints describe; take {PAGE}")
     return samples
@@ -73,6 +85,30 @@ def load_joints(folder: Path, extended: bool) -> Array:
     if extended:
         points[joints[..., 2] == 0] = np.nan
     return points
+
+
+def read_teacher(file: Path, joints: Array) -> tuple[Array, Array]:
+    """What scripts/teach_depth has another network say of all N persons of a folder.
+
+    Args:
+        file: an .npz with `depth` (N, 17), mm behind the pelvis in PA17 order, NaN where the teacher is not to be
+            trusted, and `swapped` (N, 2), whether left and right of legs and arms are exchanged.
+        joints: (N, 14, 2) of `load_joints`.
+
+    Returns:
+        The depths, and the joints with left and right put right.
+
+    Raises:
+        FileNotFoundError, DatasetError: the file is missing or is not about these persons.
+    """
+    found = read_npz(file, ["depth", "swapped"])
+    depth, swapped = found["depth"], found["swapped"]
+    if depth.shape != (len(joints), len(PA17)) or swapped.shape != (len(joints), 2):
+        raise DatasetError(f"{file}: depth {depth.shape} is not of {len(joints)} persons; make it with scripts/teach_depth")
+    mended = joints.copy()
+    for limbs, who in zip((LEGS, ARMS), swapped.T.astype(bool), strict=True):
+        mended[np.ix_(who, limbs)] = joints[np.ix_(who, limbs[::-1])]
+    return depth.astype(np.float32), mended
 
 
 def lsp_to_pa17(points: Array) -> Array:

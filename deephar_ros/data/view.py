@@ -52,6 +52,8 @@ class View:
         mirrored: left and right joints change places; `matrix` mirrors already.
         depth_scale: how many times a metre [0, 1] spans on either side of the root.
         over_background: whether another picture fills what lies outside of the picture, if there is one.
+        cover: whether something covers a part of the crop; joints behind it stay targets, as occluded ones are.
+        faults: whether the picture is that of a bad camera.
         pillow: how Pillow makes the crop, where it shall; None for one affine resampling.
     """
 
@@ -60,6 +62,8 @@ class View:
     depth_scale: float
     colour: Colour
     over_background: bool = False
+    cover: bool = False
+    faults: bool = False
     pillow: PillowCrop | None = None
 
     def targets(self, joints: Array, layout: Layout, root_depth: float) -> NDArray[np.float32]:

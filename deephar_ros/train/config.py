@@ -37,6 +37,7 @@ class SetConfig:
         least_joints: persons with fewer annotated joints are left out.
         rows: only these, as a slice of Python; 0 as the end is the end.
         protocol: which of NTU's splits.
+        teacher: file with depths of LSP's persons and with their sides put right (`data.lsp.read_teacher`).
         folds, use_folds: only the items whose number modulo `folds` is among `use_folds`.
     """
 
@@ -51,6 +52,7 @@ class SetConfig:
     least_joints: int = 1
     rows: tuple[int, int] = (0, 0)
     protocol: Literal["cross_subject", "cross_view"] = "cross_subject"
+    teacher: str | None = None
     folds: int = 1
     use_folds: tuple[int, ...] = (0,)
 
@@ -222,12 +224,15 @@ class LossConfig:
     """What is minimised (SPNET.md section 3.6).
 
     Attributes:
+        maps: weight of the divergence between each joint's heat map and the map that says where it is; not in the
+            paper (losses.heat_map_loss).
         coordinates: weight of the cross-entropy between coordinates: 0 in the paper, 0.01 in the released code.
         blocks: supervised prediction blocks: "all", "last", or such as "p1_l2" (pyramid, level).
     """
 
     confidence: float = CONFIDENCE_WEIGHT
     coordinates: float = 0.0
+    maps: float = 0.0
     action: float = 0.01
     blocks: tuple[str, ...] = ("all",)
 
@@ -236,6 +241,7 @@ class LossConfig:
             self,
             confidence=self.confidence >= 0,
             coordinates=self.coordinates >= 0,
+            maps=self.maps >= 0,
             action=self.action > 0,
             blocks=bool(self.blocks),
         )

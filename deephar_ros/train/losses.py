@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 CONFIDENCE_WEIGHT = 0.01
@@ -74,6 +75,34 @@ def pose_loss(
         visible = target[..., :2].isfinite().all(-1)
     seen = _binary_cross_entropy(pose[..., -1], visible.to(pose.dtype)).mean(-1)
     return (elastic_net(pose[..., : target.shape[-1]], target, weights) + confidence_weight * seen).mean()
+
+
+def heat_map_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Divergence of the softmax of heat maps from the maps that say where the joints are, averaged over joints.
+
+    The true map is 0 but for the 2x2 cells about the joint, weighted bilinearly: its soft-argmax is the joint and its
+    confidence is 1. Coordinates alone are content with two places left and right of the joint; maps are not (Nibali et
+    al. 2018, "Numerical coordinate regression", regularise for the same reason). Not in the paper.
+
+    Args:
+        logits: (N, J, H, W).
+        target: (N, J, 2 or more), x and y in [0, 1], NaN where unknown.
+
+    Returns:
+        Scalar, 0 at best.
+    """
+    (height, width), known = logits.shape[-2:], target[..., :2].isfinite().all(-1)
+    place = torch.where(known[..., None], target[..., :2], 0.5).clamp(0, 1)
+    truth = _tent(place[..., 1], height)[..., None] * _tent(place[..., 0], width)[..., None, :]
+    predicted = logits.float().flatten(2).log_softmax(-1)
+    divergence = F.kl_div(predicted, truth.flatten(2), reduction="none").sum(-1)
+    return torch.where(known, divergence, 0.0).sum() / known.sum().clamp(min=1)
+
+
+def _tent(place: Tensor, cells: int) -> Tensor:
+    """(...) in [0, 1] -> (..., cells) weights of the two nearest cells; the first is at 0, the last at 1."""
+    grid = torch.arange(cells, device=place.device)
+    return (1 - (place[..., None] * (cells - 1) - grid).abs()).clamp(min=0)
 
 
 def action_loss(probabilities: Tensor, labels: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
     if cfg.reader in ("lsp", "lspet"):
         from deephar_ros.data.lsp import load_lsp
 
-        samples = load_lsp(folder, cfg.reader == "lspet", split, layout)
+        teacher = None if cfg.teacher is None else Path(cfg.teacher)
+        samples = load_lsp(folder, cfg.reader == "lspet", split, layout, teacher)
     elif cfg.reader == "mpii":
         from deephar_ros.data.mpii import load_mpii
 

@@ -21,10 +21,11 @@ from deephar_ros.pixels import normalise
 from deephar_ros.train.bad_batch import save_bad_batch
 from deephar_ros.train.batch import Source, parts
 from deephar_ros.train.config import OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
+from deephar_ros.train.depthwise import speed_up
 from deephar_ros.train.distributed import Group
 from deephar_ros.train.interrupt import Interrupt
 from deephar_ros.train.monitor import Monitor, cut_log
-from deephar_ros.train.objective import Objective
+from deephar_ros.train.objective import HeatMaps, Objective
 from deephar_ros.train.predictions import prediction_grid
 from deephar_ros.train.schedules import make_optimizer, rate_factor
 from deephar_ros.train.stages import copy_replica, set_mode, trained_weights
@@ -64,6 +65,10 @@ class Trainer:
             else None
         )
         self.objective = Objective(net.config, run.loss)
+        # After the copy that is averaged, which is not trained.
+        self.heat_maps = HeatMaps(self.net) if run.loss.maps else None
+        if self.device.type == "cpu" and not run.runtime.compile:
+            speed_up(self.net)
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.stage = self.step = self.images = 0
         self._interval: dict[str, Any] = {}  # what the monitor had collected when the state was saved
@@ -177,8 +182,9 @@ class Trainer:
         for part in pieces:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.runtime.bfloat16):
                 output = self._forward(part["images"].to(self.device, non_blocking=True))
+            maps = self.heat_maps.take() if self.heat_maps else ()
             if kind == "pose":
-                loss = self.objective.pose(output.poses, part["pose"].to(self.device))
+                loss = self.objective.pose(output.poses, part["pose"].to(self.device), maps)
             else:
                 assert isinstance(output, ClipOutput)
                 loss = self.objective.action(output.actions, part["labels"].to(self.device))
