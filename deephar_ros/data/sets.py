@@ -37,6 +37,7 @@ SETS = {
     "human36m": DataSet("human36m", "load_human36m", ("train", "validation")),
     "ntu": DataSet("ntu", "load_ntu_clips", ("train", "test")),
     "utd_mhad": DataSet("utd_mhad", "load_utd_mhad_clips", ("train", "test")),
+    "synthetic": DataSet("synthetic.reader", "load_synthetic", ("train", "test", "all")),
     "folder": DataSet("folder", "load_folder_clips", ("train", "validation", "test", "all")),
 }
 

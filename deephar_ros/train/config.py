@@ -13,7 +13,7 @@ from deephar_ros.train.losses import CONFIDENCE_WEIGHT
 MOST_ITEMS = 65536
 """In a batch."""
 
-Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder"]
+Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder", "synthetic"]
 
 
 def _check(owner: object, **conditions: bool) -> None:

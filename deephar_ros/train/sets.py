@@ -57,6 +57,10 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
         from deephar_ros.data.ntu import load_ntu
 
         samples = load_ntu(folder, split, layout, cfg.protocol, cfg.every)
+    elif cfg.reader == "synthetic":
+        from deephar_ros.data.synthetic.reader import load_synthetic
+
+        samples = load_synthetic(folder, split, layout)
     else:
         return [sample for clip in load_clips(cfg, data, layout) for sample in clip_samples(clip, cfg.every)]
     described = [s for s in samples if np.isfinite(s.joints[:, :2]).all(-1).sum() >= cfg.least_joints]

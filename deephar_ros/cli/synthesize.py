@@ -1,0 +1,78 @@
+"""Renders people for training, with exact joints in 2D and 3D (docs/synthetic.md).
+
+Examples:
+    python -m deephar_ros.cli.synthesize motions --out assets/motions.npz bandai/ cmu/ deepmimic/
+    python -m deephar_ros.cli.synthesize frames --assets assets --out frames --count 12000 --seed 1
+
+A picture depends on the seed and its number alone. It can be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_motions(commands.add_parser("motions", help="pack recorded motion into one file"))
+    _add_frames(commands.add_parser("frames", help="render still pictures"))
+    args = parser.parse_args()
+    try:
+        return int(args.run(args))
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is missing; pip install 'deephar_ros[synthetic]'", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+    return 1
+
+
+def _add_motions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", type=Path, nargs="+", help="with files of DeepMimic, CMU, Bandai Namco or UTD-MHAD")
+    parser.add_argument("--out", type=Path, required=True, help="motions.npz of a folder of assets")
+    parser.set_defaults(run=_motions)
+
+
+def _motions(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from deephar_ros.data.synthetic.motions import save_motions
+    from deephar_ros.data.synthetic.recordings import find_recordings, read_recordings
+
+    files = find_recordings(args.folders)
+    if not files:
+        raise ValueError(f"{', '.join(map(str, args.folders))}: no file of motion is called as those of a known source")
+    motions = list(tqdm(read_recordings(files), total=len(files), unit="file"))
+    save_motions(args.out, motions)
+    print(f"{args.out}: {len(motions)} motions, {sum(map(len, motions))} frames")
+    return 0
+
+
+def _add_frames(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--assets", type=Path, required=True, help="folder with body.npz, and what else there is")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--held-out", action="store_true", help="bodies, recordings and backgrounds for testing")
+    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
+    parser.set_defaults(run=_frames)
+
+
+def _frames(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from deephar_ros.data.synthetic.frames import Job, render_frames
+
+    job = Job(args.assets, args.out, args.count, args.size, args.seed, args.held_out)
+    with tqdm(total=job.count, unit="picture", smoothing=0.05) as bar:
+        for count in render_frames(job, args.workers):
+            bar.update(count)
+    print(f"{args.out}: {args.count} pictures")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
