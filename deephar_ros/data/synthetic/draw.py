@@ -55,7 +55,7 @@ def draw(outfit: Outfit, vertices: NDArray[np.float32], camera: Camera, light: L
     normals = np.empty_like(vertices)
     vertex_normals(vertices, outfit.faces, normals)
     side = camera.size * SMOOTH
-    screen = _on_screen(camera.project(vertices), SMOOTH)
+    screen, eye = _on_screen(camera.project(vertices), SMOOTH), np.asarray(camera.place, np.float32)
     nearness, face = _buffers(side)
     rasterise(screen, outfit.faces, outfit.culled, nearness, face)
     direction = np.asarray(light.direction, np.float32)
@@ -64,7 +64,7 @@ def draw(outfit: Outfit, vertices: NDArray[np.float32], camera: Camera, light: L
     lamp, below, above = (np.asarray(part, np.float32) for part in (light.colour, light.below, light.above))
     shade(
         screen, outfit.faces, face, vertices, normals, outfit.rest, outfit.material, outfit.textures, outfit.tiles,
-        outfit.gloss, outfit.shininess, np.asarray(camera.place, np.float32), direction, lamp, below, above, shadow, to_light,
+        outfit.gloss, outfit.shininess, eye, direction, lamp, below, above, shadow, to_light,
         colour, alpha,
     )  # fmt: skip
     size = (camera.size, camera.size)

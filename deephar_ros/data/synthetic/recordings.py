@@ -44,7 +44,10 @@ def find_recordings(folders: Iterable[Path]) -> list[RecordedFile]:
         for kind in KINDS:
             match = re.fullmatch(kind.name, path.name)
             if match:
-                found.setdefault(f"{kind.source}/{match[1]}", RecordedFile(path, kind, f"{kind.source}/{match[1]}"))
+                name = f"{kind.source}/{match[1]}"
+                while name in found:  # CMU's parts for training and testing number their files alike
+                    name += "b"
+                found[name] = RecordedFile(path, kind, name)
                 break
     return [found[name] for name in sorted(found)]
 
