@@ -2,8 +2,9 @@
 
 | --set | --data holds | what is scored |
 |---|---|---|
-| lsp | lsp_train | PCK@0.2 of the torso, on the last --validation persons |
+| lsp | lsp_train | PCK@0.2 of the torso and PCKh@0.5, on the last --validation persons |
 | lspet | lspet_compact | the same, on everybody |
+| synthetic | pictures of `synthesize frames` | the same, and MPJPE, PA-MPJPE and the distance, on held-out people |
 | mpii | the release of MPII | PCKh@0.5, on the validation list |
 | human36m | the set, S9 and S11 | MPJPE and PA-MPJPE |
 | penn, ntu, utd_mhad | the set, its test part | accuracy |

@@ -61,7 +61,7 @@ def load_lsp(
             continue
         located = np.column_stack([lsp_to_pa17(points), depth[row - 1]])
         placed = to_layout(located, PA17.joints, layout)
-        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points), 0.0))
+        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points), 0.0, _head(points)))
     if not samples and split != "test":
         raise FileNotFoundError(f"{folder / 'images'} holds no im*.jpg that the joints describe; take {PAGE}")
     return samples
@@ -136,6 +136,11 @@ def _official(archive: Path, extended: bool) -> Array:
 
 def _belongs(row: int, extended: bool, split: Split) -> bool:
     return split == "all" or (extended or row <= TRAIN_PERSONS) == (split == "train")
+
+
+def _head(points: Array) -> float:
+    """Pixels from the neck to the top of the head, for PCKh: LSP has no rectangles of heads."""
+    return float(np.linalg.norm(points[LSP14.index("head")] - points[LSP14.index("neck")]))
 
 
 def _window(points: Array) -> CropWindow:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deephar_ros.camera import PinholeCamera
 from deephar_ros.data.windows import CropWindow
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import Layout
@@ -38,6 +39,7 @@ class Sample:
         head: size of the head in pixels, for PCKh; NaN if unknown.
         activity: what the person does, where the set tells; for tables by activity.
         subject: who it is, where the set tells.
+        camera: intrinsics of the picture, where the set tells.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Sample:
     head: float = float("nan")
     activity: str = ""
     subject: str = ""
+    camera: PinholeCamera | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from deephar_ros.data.human36m_camera import Human36MCamera
 from deephar_ros.data.samples import Sample
 from deephar_ros.data.windows import unit_to_depth
+from deephar_ros.depth import locate
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import Layout
 from deephar_ros.train.evaluate import Actions, Poses
@@ -108,6 +109,54 @@ def score_pckh(poses: Poses, samples: Sequence[Sample], data: str, protocol: Pro
 
     rule = "over all annotated joints but pelvis and thorax"
     return _score(poses, block, data, "PCKh@0.5", "%", protocol, rule, len(samples))
+
+
+def score_camera_space(poses: Poses, samples: Sequence[Sample], data: str) -> list[Score]:
+    """MPJPE and PA-MPJPE of persons all of whose joints are seen, and the error of their distance.
+
+    Poses become metres as in the node: without calibration for the two errors (weak perspective, the size of an average
+    body), with it for the distance of the pelvis.
+
+    Args:
+        samples: with camera and root depth.
+    """
+    layout = samples[0].layout
+    whole = [i for i, sample in enumerate(samples) if np.isfinite(sample.joints).all()]
+    chosen = [samples[i] for i in whole]
+    truth = np.stack([_camera_millimetres(sample) for sample in chosen])
+
+    def found(joints: Array, confidence: Array, calibrated: bool) -> Array:
+        places = [
+            locate(one[:, :2], 2 * one[:, 2], sure, layout, sample.camera if calibrated else None, None, (0, 0))[0]
+            for one, sure, sample in zip(joints[whole], confidence[whole], chosen, strict=True)
+        ]
+        return 1000 * np.stack(places)
+
+    def score(measure: str, unit: str, rule: str, errors: Callable[[Array, Array], Array]) -> Score:
+        blocks = []
+        for name, joints, confidence in zip(poses.blocks, poses.joints, poses.confidence, strict=True):
+            each = errors(joints.astype(np.float64), confidence)
+            parts = _named(layout, each.mean(0)) if each.ndim == 2 else {}
+            blocks.append(BlockScore(name, float(each.mean() if each.ndim == 2 else np.median(each)), parts, {}))
+        return Score(data, measure, unit, "usual", rule, len(chosen), tuple(blocks), len(blocks) - 1)
+
+    def distance(joints: Array, confidence: Array) -> Array:
+        there = truth[:, layout.index("pelvis"), 2]
+        return 100 * np.abs(found(joints, confidence, True)[:, layout.index("pelvis"), 2] - there) / there
+
+    plain = "persons seen whole, no calibration, size of an average body"
+    return [
+        score("MPJPE", "mm", plain, lambda j, c: joint_errors(found(j, c, False), truth, layout)),
+        score("PA-MPJPE", "mm", plain, lambda j, c: aligned_errors(found(j, c, False), truth)),
+        score("distance of the pelvis, median error", "% off", "calibrated, size of an average body", distance),
+    ]
+
+
+def _camera_millimetres(sample: Sample) -> Array:
+    """(J, 3) from pixels and depth."""
+    assert sample.camera is not None
+    rays = sample.camera.rays(sample.joints[:, :2])
+    return np.column_stack([rays * sample.joints[:, 2:], sample.joints[:, 2]])
 
 
 def score_human36m(

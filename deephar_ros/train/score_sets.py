@@ -14,12 +14,14 @@ from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data import crop, human36m, lsp, mpii, ntu, penn_action, utd_mhad
 from deephar_ros.data.clip_indices import Protocol as ClipProtocol
 from deephar_ros.data.samples import Clip, Sample
+from deephar_ros.data.synthetic.reader import load_synthetic
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.evaluate import Crop, Poses, predict_actions, predict_poses, square_crop
 from deephar_ros.train.protocols import (
     Protocol,
     Score,
     score_actions,
+    score_camera_space,
     score_human36m,
     score_pckh,
     score_torso_pck,
@@ -29,7 +31,7 @@ ACTION_SETS = {"penn": (penn_action.LABELS, 6), "ntu": (ntu.LABELS, 4), "utd_mha
 """Labels, and frames from one frame of a test clip to the next (SPNET.md section 2; UTD-MHAD as Penn Action). NTU's
 reader gives every second frame."""
 
-SETS = ("lsp", "lspet", "mpii", "human36m", *ACTION_SETS)
+SETS = ("lsp", "lspet", "synthetic", "mpii", "human36m", *ACTION_SETS)
 
 CROSS_VIEW = "ntu_cross_view"
 """What scores of NTU RGB+D across views say they are of."""
@@ -123,11 +125,20 @@ def _pose_set(
     if name == "mpii":
         samples = mpii.load_mpii(folder, "validation", layout)
         return samples, lambda poses, samples: [score_pckh(poses, samples, name, rules.protocol)]
+    if name == "synthetic":
+        samples = load_synthetic(folder, "test", layout)
+        return samples, lambda poses, samples: [
+            score_torso_pck(poses, samples, name),
+            *score_camera_space(poses, samples, name),
+        ]
     if name == "lspet":
         samples = lsp.load_lsp(folder / "lspet_compact", extended=True, layout=layout)
     else:
         samples = lsp.load_lsp(folder / "lsp_train", extended=False, split="train", layout=layout)[-rules.validation :]
-    return samples, lambda poses, samples: [score_torso_pck(poses, samples, name)]
+    return samples, lambda poses, samples: [
+        score_torso_pck(poses, samples, name),
+        score_pckh(poses, samples, name, rules.protocol),
+    ]
 
 
 def _actions(net: SPNet, spec: ModelSpec, name: str, folder: Path, rules: Rules, device: torch.device) -> list[Score]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from deephar_ros.camera import PinholeCamera
 from deephar_ros.data.arrays import read_npz
 from deephar_ros.data.joints import to_layout
 from deephar_ros.data.samples import DatasetError, Picture, Sample
@@ -38,7 +39,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing: {folder} holds no rendered pictures; {_MAKE}")
     about = dict(read_json(folder / "metadata.json"))
-    table = read_npz(file, ["number", "joints", "visibility", "subject", "motion", "held_out"])
+    table = read_npz(file, ["number", "joints", "visibility", "intrinsics", "subject", "motion", "held_out"])
     joints = table["joints"].astype(np.float32)
     if joints.shape[1:] != (len(PA17), 3) or any(len(column) != len(joints) for column in table.values()):
         raise DatasetError(
@@ -62,6 +63,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
                 root_depth=float(joints[i, PA17.index("pelvis"), 2]),
                 activity=_activity(about["motions"][table["motion"][i]]),
                 subject=f"body{table['subject'][i]}",
+                camera=PinholeCamera(*map(float, table["intrinsics"][i])),
             )
         )
     return samples
