@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from deephar_ros.model.blocks import BatchNorm, Conv, ResidualUnit, max_pool_same, upsample2
 from deephar_ros.model.config import SPNetConfig, Stage
+from deephar_ros.model.softargmax import widened
 
 
 def max_min_pool(x: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class ActionPrediction(nn.Module):
         u = self.conv1(F.relu(self.bn1(f)))
         v = F.relu(self.bn2(max_min_pool(u)))
         maps = [conv(v) for conv in self.conv2h]
-        probabilities = [global_max_min(m).softmax(-1) for m in maps]
+        probabilities = [widened(global_max_min(m)).softmax(-1) for m in maps]
         if self.conv3 is None:
             return None, probabilities
         return f + u + self.conv3(F.relu(upsample2(torch.cat(maps, 1)))), probabilities

@@ -7,10 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def widened(x: Tensor) -> Tensor:
+    """In float32 whatever comes in as half: what is summed up or put in an exponent."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def spatial_softmax(logits: Tensor) -> Tensor:
     """Probability maps (..., J, H, W) that sum to 1 over each map; computed in float32 whatever comes in as half."""
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    return wide.flatten(-2).softmax(-1).reshape_as(logits)
+    return widened(logits).flatten(-2).softmax(-1).reshape_as(logits)
 
 
 def soft_argmax(heatmaps: Tensor) -> Tensor:

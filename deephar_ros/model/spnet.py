@@ -109,7 +109,7 @@ class PredictionBlock(nn.Module):
             if self.has_replica:
                 replica_depth = None if self.depthmaps_conv1_replica is None else self.depthmaps_conv1_replica(a)
                 coordinates, conf, h = self.read(self.heatmaps_conv1_replica(a), replica_depth)
-            appearance = torch.einsum("bjhw,bfhw->bjf", h.to(visual.dtype), visual)
+            appearance = torch.einsum("bjhw,bfhw->bjf", h, visual.to(h.dtype))  # float32, as the maps are
             features = ActionFeatures(coordinates * conf, appearance)
 
         out = r1 + s1
