@@ -33,7 +33,7 @@ class ActionHead(nn.Module):
     def __init__(self, cfg: SPNetConfig, stage: Stage) -> None:
         super().__init__()
         np_, nv, n = cfg.num_pose_features, cfg.num_visual_features, cfg.num_action_features
-        self.sees_pose, self.sees_appearance = cfg.action_input != "appearance", cfg.action_input != "pose"
+        self.sees_pose, self.sees_appearance = cfg.action_input != "appearance", cfg.sees_appearance
         width = n if stage.action > 1 else 0  # of what arrives from the earlier block
         if self.sees_pose:
             self.p_conv0a = Conv(cfg.dim, np_ // 16, (3, 1))
@@ -47,11 +47,11 @@ class ActionHead(nn.Module):
         self.r2 = ResidualUnit(width, n, 3, "normal", div=4)
         self.pred = ActionPrediction(n, cfg.num_actions, last=stage.is_last_action)
 
-    def forward(self, pose: Tensor, appearance: Tensor, xa: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
+    def forward(self, pose: Tensor, appearance: Tensor | None, xa: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
         """
         Args:
             pose: (B, dim, T, J) joint coordinates times confidence.
-            appearance: (B, F, T, J) visual features seen at each joint.
+            appearance: (B, F, T, J) visual features seen at each joint; None if the action path does not look at them.
             xa: (B, N, T', J') action features of the earlier block, or None for the first block.
 
         Returns:
@@ -62,7 +62,7 @@ class ActionHead(nn.Module):
         if self.sees_pose:
             p = self.r1(torch.cat([self.p_conv0a(pose), self.p_conv0b(pose), self.p_conv0c(pose)], 1))
             parts.append(shrink_clip(p))
-        if self.sees_appearance:
+        if self.sees_appearance and appearance is not None:
             parts.append(shrink_clip(self.v_conv0(appearance)))
         if xa is not None:
             parts.append(xa)

@@ -94,6 +94,11 @@ class SPNetConfig:
             raise ValueError(f"SPNetConfig.cut = {self.cut!r} is no prediction block of the network")
 
     @property
+    def sees_appearance(self) -> bool:
+        """Whether the action path looks at visual features; else they are neither computed nor kept."""
+        return self.action_input != "pose"
+
+    @property
     def entry_channels(self) -> int:
         """Channels of the entry flow's output, level 1 (288 at full width)."""
         return 2 * self.growth + self.growth * (self.image_div.bit_length() - 3)

@@ -33,7 +33,7 @@ class ActionFeatures(NamedTuple):
     """All that the action path needs of one frame at one block."""
 
     pose: Tensor  # B J D   coordinates times confidence
-    appearance: Tensor  # B J F   visual features averaged under each joint's heat map
+    appearance: Tensor | None  # B J F   visual features averaged under each joint's heat map; None if not looked at
 
 
 class FrameOutput(NamedTuple):
@@ -84,7 +84,7 @@ class PredictionBlock(nn.Module):
         if self.has_replica:
             self.heatmaps_conv1_replica = Conv(channels, joints, 1)
             self.depthmaps_conv1_replica = Conv(channels, joints, 1) if cfg.dim == 3 else None
-        self.acts = stage.action > 0
+        self.acts, self.sees_appearance = stage.action > 0, cfg.sees_appearance
         self.read = MapReader()
 
     def forward(self, x: Tensor, visual: Tensor) -> tuple[Tensor, Tensor, ActionFeatures | None]:
@@ -109,7 +109,9 @@ class PredictionBlock(nn.Module):
             if self.has_replica:
                 replica_depth = None if self.depthmaps_conv1_replica is None else self.depthmaps_conv1_replica(a)
                 coordinates, conf, h = self.read(self.heatmaps_conv1_replica(a), replica_depth)
-            appearance = torch.einsum("bjhw,bfhw->bjf", h, visual.to(h.dtype))  # float32, as the maps are
+            appearance = None
+            if self.sees_appearance:
+                appearance = torch.einsum("bjhw,bfhw->bjf", h, visual.to(h.dtype))  # float32, as the maps are
             features = ActionFeatures(coordinates * conf, appearance)
 
         out = r1 + s1
@@ -150,7 +152,9 @@ class SPNet(nn.Module):
         def unfold(x: Tensor) -> Tensor:
             return x.unflatten(0, (batch, -1))
 
-        clip = [ActionFeatures(unfold(f.pose), unfold(f.appearance)) for f in features]
+        clip = [
+            ActionFeatures(unfold(f.pose), None if f.appearance is None else unfold(f.appearance)) for f in features
+        ]
         return ClipOutput([unfold(p) for p in poses], self.clip_actions(clip))
 
     def frames(self, images: Tensor) -> FrameOutput:
@@ -174,7 +178,7 @@ class SPNet(nn.Module):
         return FrameOutput(poses, features)
 
     def clip_actions(self, features: list[ActionFeatures]) -> list[list[Tensor]]:
-        """The action path: per action block B T J D and B T J F -> per action block and set B num_actions."""
+        """The action path: per action block B T J D and B T J F (or None) -> per block and set B num_actions."""
         xa: Tensor | None = None
         lateral: dict[int, Tensor] = {}  # by level: last action features
         outputs: list[list[Tensor]] = []
@@ -184,8 +188,8 @@ class SPNet(nn.Module):
                     xa = self.action_units[f"{stage.resize_name}_action_r0"](xa)
                     xa = xa + lateral[stage.level] if stage.level in lateral else xa
                 f = features[stage.action - 1]
-                to_plane = (f.pose.permute(0, 3, 1, 2), f.appearance.permute(0, 3, 1, 2))  # B C T J
-                xa, probabilities = self.actions[f"act{stage.action}"](*to_plane, xa)
+                planes = [None if part is None else part.permute(0, 3, 1, 2) for part in f]  # B C T J
+                xa, probabilities = self.actions[f"act{stage.action}"](*planes, xa)
                 outputs.append(probabilities)
             if xa is not None:
                 lateral[stage.level] = xa

@@ -42,6 +42,7 @@ class PoseRows:
     def __init__(self, clips: Sequence[Clip], network: SPNetConfig, augmentation: Augmentation) -> None:
         self.clips, self.augmentation, self.dim = clips, augmentation, network.dim
         self.widths = [stage.channels for stage in network.stages if stage.action]
+        self.sees_appearance = network.sees_appearance
 
     def read(self, index: int, chosen: Sequence[int], rng: Random | None) -> Tensor:
         clip = self.clips[index]
@@ -54,7 +55,8 @@ class PoseRows:
         )
         target = view.targets(joints, clip.layout, clip_root_depth(joints, clip.layout))
         pose = torch.from_numpy(target[..., : self.dim]).nan_to_num()
-        return pack([ActionFeatures(pose, pose.new_zeros(*pose.shape[:2], width)) for width in self.widths])
+        seen = [pose.new_zeros(*pose.shape[:2], width) if self.sees_appearance else None for width in self.widths]
+        return pack([ActionFeatures(pose, appearance) for appearance in seen])
 
 
 class NetworkRows:

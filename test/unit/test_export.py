@@ -137,6 +137,17 @@ def test_the_other_kind_of_network(tiny_config: SPNetConfig, tiny: tuple[SPNet, 
     assert_agrees(net, graph, model, values_for(net, graph, 3, 128, 64))
 
 
+@pytest.mark.parametrize("graph", ["frame", "actions", "clip"])
+def test_without_appearance_features_are_poses_alone(
+    tiny_config: SPNetConfig, tiny: tuple[SPNet, ModelSpec], graph: GraphName
+) -> None:
+    config = replace(tiny_config, action_input="pose")
+    net = SPNet(config).eval()
+    model = export_graph(net, replace(tiny[1], network=config), graph, ANY_BATCH, all_poses=True)
+    assert_agrees(net, graph, model, values_for(net, graph, 2, 64, 96))
+    assert graph != "frame" or dims(model)[-1] == ["batch", 4 * 17 * 3]
+
+
 def test_a_cut_before_the_actions_has_poses_only(tiny: tuple[SPNet, ModelSpec]) -> None:
     config = replace(tiny[1].network, action_pyramids=(2,))
     net, spec = SPNet(config).eval().cut(1, 3), replace(tiny[1], network=replace(config, cut=(1, 3)))
@@ -194,6 +205,8 @@ def test_packing_is_undone_by_unpacking(tiny: tuple[SPNet, ModelSpec]) -> None:
     assert rows.shape == (3, sum(section_sizes(net.config)))
     for got, want in zip(unpack(rows, net.config), features, strict=True):
         assert torch.equal(got.pose, want.pose)
+        assert got.appearance is not None
+        assert want.appearance is not None
         assert torch.equal(got.appearance, want.appearance)
 
 

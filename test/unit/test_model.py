@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from deephar_ros.model.config import SPNetConfig
+from deephar_ros.model.features import pack, section_sizes, unpack
 from deephar_ros.model.softargmax import confidence, expected_depth, soft_argmax, spatial_softmax
 from deephar_ros.model.spnet import ClipOutput, FrameOutput, SPNet
 
@@ -47,13 +48,27 @@ def test_clip_mode_equals_frames_then_action_path(tiny_net: SPNet, frames: int) 
     features = [
         type(singles[0].features[k])(
             torch.stack([s.features[k].pose for s in singles], 1),
-            torch.stack([s.features[k].appearance for s in singles], 1),
+            torch.stack([s.features[k].appearance for s in singles], 1),  # type: ignore[arg-type]
         )
         for k in range(len(singles[0].features))
     ]
     with torch.no_grad():
         actions = tiny_net.clip_actions(features)
     for got, expected in zip(actions, whole.actions, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
+
+
+def test_a_pose_only_action_path_is_given_no_appearance(tiny_config: SPNetConfig) -> None:
+    torch.manual_seed(1)
+    net = SPNet(replace(tiny_config, action_input="pose")).eval()
+    clip = torch.rand(2, 5, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        whole, frames = net(clip), net.frames(clip.flatten(0, 1))
+        assert all(feature.appearance is None for feature in frames.features)
+        rows = pack(frames.features)
+        assert rows.shape == (10, 4 * 17 * 3) == (10, sum(section_sizes(net.config)))
+        again = net.clip_actions(unpack(rows.unflatten(0, (2, 5)), net.config))
+    for got, expected in zip(again, whole.actions, strict=True):
         torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
 
 
@@ -104,6 +119,7 @@ def test_single_frames_have_no_time_axis(tiny_net: SPNet) -> None:
         out = tiny_net(torch.zeros(3, 3, 64, 64))
     assert isinstance(out, FrameOutput)
     assert out.poses[-1].shape == (3, 17, 4)
+    assert out.features[0].appearance is not None
     assert out.features[0].appearance.shape == (3, 17, tiny_net.config.stages[0].channels)
 
 

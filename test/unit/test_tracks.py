@@ -40,6 +40,7 @@ def test_annotated_poses_become_features_without_appearance() -> None:
     clip.joints[4, 3, :2] = np.nan
     rows = PoseRows([clip], NETWORK, PaperConfig()).read(0, [2, 4, 6, 8], None)
     (features,) = unpack(rows, NETWORK)
+    assert features.appearance is not None
     assert features.appearance.abs().max() == 0
     pose = features.pose
     assert pose[1, 3].tolist() == [0, 0]  # not annotated
