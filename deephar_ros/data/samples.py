@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deephar_ros.camera import PinholeCamera
 from deephar_ros.data.windows import CropWindow
 from deephar_ros.geometry import Array
@@ -65,6 +68,7 @@ class Clip:
         size: width and height of the pictures, pixels.
         label: place of the action in the data set's `labels`.
         root_depth: mm, mean over the video; NaN if unknown.
+        frame_labels: (N,) the action in each frame, -1 for none, where it is not the same all the time.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Clip:
     label: int
     root_depth: float = float("nan")
     subject: str = ""
+    frame_labels: NDArray[np.int64] | None = None
 
 
 class DatasetError(ValueError):
