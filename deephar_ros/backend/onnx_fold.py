@@ -6,10 +6,15 @@ takes them best as constants, and a third of the nodes reads more easily than al
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
+
+PADDING = {"Conv": 0.0, "MaxPool": float("-inf")}
+"""Operators that pad for themselves, and with what."""
 
 Dim = int | str | None  # a number, a named dynamic axis, or unknown
 
@@ -23,6 +28,8 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
         _fix_known_shapes(model.graph, _shapes(inferred.graph))
         _drop_unused(model.graph)
+    _merge_pads(model.graph)
+    _drop_unused(model.graph)
     return model
 
 
@@ -76,6 +83,40 @@ def _reshape_target(before: list[Dim] | None, after: list[Dim] | None) -> list[i
     stays += [False] * (len(after) - len(stays))
     target = [0 if stay else a if isinstance(a, int) else -1 for a, stay in zip(after, stays, strict=True)]
     return target if target.count(-1) <= 1 else None
+
+
+def _merge_pads(graph: onnx.GraphProto) -> None:
+    """Lets convolutions and poolings pad for themselves: ONNX Runtime changes the layout for each Pad, there and back.
+
+    A convolution pads with zeros, a pooling with minus infinity; other values stay.
+    """
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    pads = {node.output[0]: node for node in graph.node if node.op_type == "Pad"}
+    for node in graph.node:
+        pad = pads.get(node.input[0]) if node.op_type in PADDING else None
+        if pad is None or not all(name in values for name in pad.input[1:] if name):
+            continue
+        border = values[pad.input[2]].item() if len(pad.input) > 2 and pad.input[2] else 0.0
+        before, after = values[pad.input[1]].reshape(2, -1)
+        if border != PADDING[node.op_type] or _attribute(pad, "mode", b"constant") != b"constant":
+            continue
+        if before[:2].any() or after[:2].any() or min(*before, *after) < 0:  # batch and channels; a negative pad cuts
+            continue
+        widths = np.concatenate([before[2:], after[2:]])
+        own = _attribute(node, "pads", [0] * len(widths))
+        _set_attribute(node, "pads", (widths + own).tolist())
+        node.input[0] = pad.input[0]
+
+
+def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
+    found = [entry for entry in node.attribute if entry.name == name]
+    return onnx.helper.get_attribute_value(found[0]) if found else default
+
+
+def _set_attribute(node: onnx.NodeProto, name: str, value: list[int]) -> None:
+    rest = [entry for entry in node.attribute if entry.name != name]
+    del node.attribute[:]
+    node.attribute.extend([*rest, onnx.helper.make_attribute(name, value)])
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, list[Dim]]:
