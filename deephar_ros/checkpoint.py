@@ -15,13 +15,11 @@ from safetensors.torch import load, save
 from deephar_ros.files import brief, read_yaml, write_together
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
+from deephar_ros.settings import LARGEST_INPUT
 from deephar_ros.skeleton import NETWORK_LAYOUTS, Layout
 from deephar_ros.strict import build
 
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.yaml", "MODEL_CARD.md"
-
-LARGEST_INPUT = 1024
-"""Pixels: the side of the largest crops that a network can ask for."""
 
 
 class CheckpointError(ValueError):

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Backend
+from deephar_ros.backend.base import Backend, Crops
 from deephar_ros.clip import Streams
 from deephar_ros.geometry import Array, Box
 from deephar_ros.people import Action, Frame, Person, Result, State
@@ -74,8 +73,8 @@ class Pipeline:
         with self._timed("find"):
             looks = self._looks(frames)
         with self._timed("crop"):
-            size = self.backend.spec.input_size
-            crops = [self._views[name].crop(frames[name], look, size) for name in frames for look in looks[name]]
+            cutouts = [self._views[name].cutout(frames[name], look) for name in frames for look in looks[name]]
+            crops = self.backend.crop(cutouts) if cutouts else None
         with self._timed("network"):
             poses, features = self._predict(crops)
         people, row = {name: list(restarted.get(name, ())) for name in frames}, 0
@@ -137,10 +136,10 @@ class Pipeline:
         self._found.update({name: frame.stamp for name, frame in due.items()})
         return dict(zip(due, self._finder.detect(list(due.values())), strict=True))
 
-    def _predict(self, crops: Sequence[NDArray[np.uint8]]) -> tuple[Array, Array]:
-        if not crops:
+    def _predict(self, crops: Crops | None) -> tuple[Array, Array]:
+        if crops is None:
             return np.zeros((0, len(self.layout), 3), np.float32), np.zeros((0, 0), np.float32)
-        poses, features = self.backend.predict(np.stack(crops))
+        poses, features = self.backend.predict(crops)
         return poses[:, self._order], features
 
     def _follow(self, name: str, frame: Frame, looks: list[Look], poses: Array, features: Array) -> list[Person]:

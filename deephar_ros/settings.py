@@ -8,8 +8,12 @@ from deephar_ros.files import read_yaml
 from deephar_ros.share import share_folder
 from deephar_ros.track import TrackSettings
 
-BACKENDS = ("auto", "torch", "onnxruntime")
+BACKENDS = ("auto", "torch", "tensorrt", "onnxruntime")
 """What can run the network (backend/choose.py)."""
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+"""Numbers of the network's convolutions; which of them a backend has depends on the device."""
+LARGEST_INPUT = 1024
+"""Pixels: the side of the largest crops that a network can ask for."""
 
 
 @dataclass(frozen=True)

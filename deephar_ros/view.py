@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deephar_ros.cutout import Cutout
 from deephar_ros.depth import locate
-from deephar_ros.geometry import Array, Window
+from deephar_ros.geometry import Array
 from deephar_ros.people import Action, Frame, Person, Result, State
 from deephar_ros.settings import PipelineSettings
 from deephar_ros.skeleton import Layout
 from deephar_ros.smooth import PoseSmoother, SteadyLabel
 from deephar_ros.track import Look, Sighting, Tracker
-
-BLANK = 127
-"""What is put over the people who are known when others are searched for: grey, the middle of the network's input."""
 
 
 class View:
@@ -56,14 +53,10 @@ class View:
         self._smoother.reset()
         return lost
 
-    def crop(self, frame: Frame, look: Look, size: int) -> NDArray[np.uint8]:
-        """The (size, size, 3) RGB crop in which the network looks."""
-        crop = look.window.cut(frame.pixels, size)[..., frame.rgb]
-        if look.track is None and self.tracker.boxes:
-            crop = np.ascontiguousarray(crop)
-            for box in self.tracker.boxes:
-                _blank(crop, look.window, np.array([box[:2], box[2:4]]))
-        return crop
+    def cutout(self, frame: Frame, look: Look) -> Cutout:
+        """Where the network looks: those who are known are hidden from it when it searches for others."""
+        known = tuple(self.tracker.boxes) if look.track is None else ()
+        return Cutout(frame.pixels, frame.rgb, look.window, known)
 
     def update(self, frame: Frame, looks: list[Look], poses: Array) -> tuple[list[tuple[Person, int]], list[Person]]:
         """Takes the poses found.
@@ -105,8 +98,3 @@ class View:
         for who in ids:
             self._steady.forget(who)
         return tuple(replace(self._last.pop(who), state=State.LOST) for who in ids if who in self._last)
-
-
-def _blank(crop: NDArray[np.uint8], window: Window, corners: Array) -> None:
-    (x0, y0), (x1, y1) = (window.to_window(corners).clip(0, 1) * len(crop)).round().astype(int).tolist()
-    crop[y0:y1, x0:x1] = BLANK

@@ -29,7 +29,7 @@ ARGUMENTS = {
 }
 PARAMETERS: dict[str, tuple[str, type, str]] = {
     "model": ("checkpoint", str, "checkpoint folder"),
-    "backend": ("backend", str, "what runs the network: auto, torch or onnxruntime"),
+    "backend": ("backend", str, "what runs the network: auto, torch, tensorrt or onnxruntime"),
     "device": ("device", str, "where the network runs: auto, cpu, cuda, cuda:1"),
     "image_transport": ("image_transport", str, "raw or compressed"),
     "box_source": ("box_source", str, "who finds people: auto, detections, localizer or full_image"),

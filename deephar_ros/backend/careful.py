@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, Union
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Backend, Prediction
+from deephar_ros.backend.base import Backend, Crops, Prediction
+from deephar_ros.cutout import Cutout
 from deephar_ros.geometry import Array
 
 R = TypeVar("R")
+Inputs = Union[NDArray[Any], torch.Tensor, Sequence[Cutout]]  # noqa: UP007  see `Crops`
 
 OUT_OF_MEMORY = ("out of memory", "outofmemory", "not enough memory", "failed to allocate", "alloc_failed")
 LOST = ("cuda error", "cuda driver error", "cudnn", "cublas", "hip error")
@@ -78,10 +80,11 @@ class CarefulBackend:
     ) -> None:
         self._load, self._fallback, self._say = load, fallback, say
         self._backend: Backend | None = backend
-        self.name, self.spec, self.device = backend.name, backend.spec, backend.device
+        self.name, self.spec = backend.name, backend.spec
+        self.device, self.precision = backend.device, backend.precision
         self.trouble = ""
-        self._cut = self.spec.network.num_pyramids
-        self._crops, self._clips = BatchLimit(), BatchLimit()
+        self.cut = backend.cut
+        self._cutouts, self._crops, self._clips = BatchLimit(), BatchLimit(), BatchLimit()
         self._failures = 0
         self._wait, self._next_try = WAIT, 0.0
 
@@ -89,9 +92,17 @@ class CarefulBackend:
         """See `Backend.set_cut`."""
         if self._backend is not None:
             self._backend.set_cut(pyramids)
-        self._cut = pyramids
+        self.cut = pyramids
 
-    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+    def crop(self, cutouts: Sequence[Cutout]) -> Crops:
+        """See `Backend.crop`; DeviceError as in `predict`."""
+        parts = self._in_parts(lambda backend, part: backend.crop(part), cutouts, self._cutouts)
+        if len(parts) == 1:
+            return parts[0]
+        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+        return torch.cat(tensors) if tensors else np.concatenate([np.asarray(part) for part in parts])
+
+    def predict(self, crops: Crops) -> Prediction:
         """See `Backend.predict`; DeviceError if not even one crop fits, or while the device is lost."""
         parts = self._in_parts(lambda backend, part: backend.predict(part), crops, self._crops)
         return Prediction(*map(np.concatenate, zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
@@ -101,7 +112,7 @@ class CarefulBackend:
         parts = self._in_parts(lambda backend, part: backend.classify(part), clips, self._clips)
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
 
-    def _in_parts(self, run: Callable[[Backend, NDArray[Any]], R], inputs: NDArray[Any], limit: BatchLimit) -> list[R]:
+    def _in_parts(self, run: Callable[[Backend, Any], R], inputs: Inputs, limit: BatchLimit) -> list[R]:
         backend, done = self._open(), 0
         parts: list[R] = []
         limit.grow(time.monotonic())
@@ -133,7 +144,7 @@ class CarefulBackend:
         self._say(f"{self.device} is out of memory with {failed} people at once, going on with {limit.size} at a time")
 
     def _small_batches(self) -> str:
-        size = min((limit.size for limit in (self._crops, self._clips) if limit.size), default=0)
+        size = min((limit.size for limit in (self._cutouts, self._crops, self._clips) if limit.size), default=0)
         if not size:
             return ""
         return f"{self.device} was out of memory: {size} people go through the network at a time, more are tried later"
@@ -157,10 +168,10 @@ class CarefulBackend:
         self._wait = WAIT if now - self._next_try > LONGEST_WAIT else min(2 * self._wait, LONGEST_WAIT)
         self._next_try = now + self._wait
         self._backend = self._reload()
-        self._backend.set_cut(self._cut)
+        self._backend.set_cut(self.cut)
         self._failures = 0
         self._say(f"{self.device} was lost; the network was loaded again and runs on {self._backend.device}")
-        self.name, self.device = self._backend.name, self._backend.device
+        self.name, self.device, self.precision = self._backend.name, self._backend.device, self._backend.precision
         return self._backend
 
     def _reload(self) -> Backend:
@@ -183,8 +194,7 @@ def _line(text: str) -> str:
 
 
 def _empty_cache() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         try:
             torch.cuda.empty_cache()
         except RuntimeError:  # of a lost device: there is nothing left to give back

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from deephar_ros.backend.base import Backend
+from deephar_ros.backend.base import DEFAULT_START, Backend, Start
+from deephar_ros.backend.device import find_device
 from deephar_ros.backend.torch_backend import TorchBackend
-from deephar_ros.settings import BACKENDS
+from deephar_ros.settings import BACKENDS, PRECISIONS
+
+OFFERED = {
+    ("torch", "cuda"): ("float16", "float32", "bfloat16"),
+    ("torch", "cpu"): ("float32", "bfloat16"),
+    ("onnxruntime", "cpu"): ("float32",),
+    ("tensorrt", "cuda"): ("float16", "float32"),
+}
+"""Precisions by backend and kind of device; the first is what "auto" takes."""
 
 
 class Choice(NamedTuple):
@@ -20,30 +30,75 @@ class Choice(NamedTuple):
     reason: str
 
 
-def open_backend(folder: Path, name: str = "auto", device: str = "auto") -> Choice:
+def open_backend(
+    folder: Path,
+    name: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    start: Start = DEFAULT_START,
+    say: Callable[[str], None] = print,
+) -> Choice:
     """Loads a checkpoint folder.
 
     Args:
-        name: one of BACKENDS; "auto" takes the fastest that works here: PyTorch on a GPU, ONNX Runtime on a CPU.
+        name: one of BACKENDS; "auto" takes the fastest that works here at once. On a GPU that is TensorRT if its engine
+            has been built (`export --engine`), else PyTorch; on a CPU it is ONNX Runtime.
         device: "cpu", "cuda", "cuda:1", or "auto" for CUDA where it works, else CPU.
+        precision: one of PRECISIONS; "auto" is half on a GPU and float32 on a CPU.
+        start: what is made ready at once.
+        say: called with a sentence about what takes long or has gone wrong.
 
     Raises:
         CheckpointError: the folder cannot be used.
-        ValueError: there is no such backend or device here; the message says what to do.
+        ValueError: there is no such backend, device or precision here; the message says what to do.
     """
-    if name not in BACKENDS:
-        raise ValueError(f"backend {name!r} is not one of {', '.join(BACKENDS)}")
-    on_cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
-    missing = [package for package in ("onnx", "onnxruntime") if find_spec(package) is None]
-    if name == "onnxruntime" and missing:
-        raise ValueError(f"backend onnxruntime needs {' and '.join(missing)}: pip install {' '.join(missing)}")
-    if name == "onnxruntime" and not on_cpu:
-        raise ValueError(f"backend onnxruntime runs on the CPU; device is {device!r}: use 'cpu', or backend 'torch'")
-    if name == "torch" or not on_cpu:
-        return Choice(TorchBackend(folder, device), "as asked for" if name == "torch" else "the fastest on a GPU")
+    for what, value, known in (("backend", name, BACKENDS), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise ValueError(f"{what} {value!r} is not one of {', '.join(known)}")
+    where = find_device(device)
+    if name == "auto":
+        return _fastest(folder, where, precision, start, say)
+    return Choice(_open(name, folder, where, precision, start, say), "as asked for")
+
+
+def _fastest(folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]) -> Choice:
+    if where.type != "cpu":
+        return Choice(_open("torch", folder, where, precision, start, say), "the fastest on a GPU")
+    missing = missing_packages("onnxruntime")
     if missing:
         advice = f"pip install {' '.join(missing)} makes it faster"
-        return Choice(TorchBackend(folder, "cpu"), f"{' and '.join(missing)} not installed here; {advice}")
+        reason = f"{' and '.join(missing)} not installed here; {advice}"
+        return Choice(_open("torch", folder, where, precision, start, say), reason)
+    if precision not in ("auto", *OFFERED["onnxruntime", "cpu"]):
+        return Choice(_open("torch", folder, where, precision, start, say), f"the one with {precision} on a CPU")
+    return Choice(_open("onnxruntime", folder, where, precision, start, say), "the fastest on a CPU")
+
+
+def missing_packages(name: str) -> list[str]:
+    """Packages that a backend needs and that are not installed here."""
+    needed = {"onnxruntime": ("onnx", "onnxruntime"), "tensorrt": ("onnx", "tensorrt")}.get(name, ())
+    return [package for package in needed if find_spec(package) is None]
+
+
+def _open(
+    name: str, folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]
+) -> Backend:
+    missing = missing_packages(name)
+    if missing:
+        raise ValueError(f"backend {name} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+    precision = _precision(name, where, precision)
+    if name == "torch":
+        return TorchBackend(folder, str(where), precision, start)
     from deephar_ros.backend.onnx_backend import OnnxBackend  # needs packages that a machine may lack
 
-    return Choice(OnnxBackend(folder), "as asked for" if name == "onnxruntime" else "the fastest on a CPU")
+    return OnnxBackend(folder, start)
+
+
+def _precision(name: str, where: torch.device, precision: str) -> str:
+    """The one that "auto" stands for; ValueError for one that the backend has not on that device."""
+    offered = OFFERED.get((name, where.type))
+    if offered is None:
+        raise ValueError(f"backend {name} does not run on {where.type}: use device 'auto', or backend 'torch'")
+    if precision not in ("auto", *offered):
+        raise ValueError(f"backend {name} on {where} has no precision {precision!r}: use {' or '.join(offered)}")
+    return offered[0] if precision == "auto" else precision

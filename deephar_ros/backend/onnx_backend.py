@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Prediction, first_pyramids
+from deephar_ros.backend.base import DEFAULT_START, Crops, Prediction, Start, first_cuts, first_pyramids, load_network
 from deephar_ros.backend.onnx_export import InputShape, export_graph
-from deephar_ros.checkpoint import ModelSpec, load_checkpoint
+from deephar_ros.checkpoint import ModelSpec
+from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.geometry import Array
 from deephar_ros.model.features import section_sizes
 from deephar_ros.model.spnet import SPNet
@@ -31,31 +32,38 @@ class OnnxBackend:
 
     Args:
         folder: checkpoint folder.
+        start: what is made ready at once.
 
     Raises:
         CheckpointError: the folder cannot be used.
     """
 
-    name, device = "onnxruntime", "cpu"
+    name, device, precision = "onnxruntime", "cpu", "float32"
 
-    def __init__(self, folder: Path) -> None:
-        self._net, self.spec = load_checkpoint(folder)
+    def __init__(self, folder: Path, start: Start = DEFAULT_START) -> None:
+        self._net, self.spec = load_network(folder, start.input_size)
         self._made: dict[int, _Sessions] = {}
-        self.set_cut(self.spec.network.num_pyramids)
+        for pyramids in first_cuts(start, self.spec.network):
+            self.set_cut(pyramids)
         self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
 
     spec: ModelSpec
+    cut: int
 
     def set_cut(self, pyramids: int) -> None:
         """See `Backend.set_cut`. A cut that is new takes about half a second for each of its pyramids."""
         if pyramids not in self._made:
             net = first_pyramids(self._net, pyramids)
             self._made[pyramids] = _make(net, replace(self.spec, network=net.config))
-        self._sessions = self._made[pyramids]
+        self.cut, self._sessions = pyramids, self._made[pyramids]
 
-    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+    def crop(self, cutouts: Sequence[Cutout]) -> Crops:
+        """See `Backend.crop`."""
+        return cut_all(cutouts, self.spec.input_size)
+
+    def predict(self, crops: Crops) -> Prediction:
         """See `Backend.predict`."""
-        images = normalise(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous().numpy()
+        images = normalise(torch.as_tensor(crops).permute(0, 3, 1, 2)).contiguous().numpy()
         poses, *features = self._sessions.frame.run(None, {"images": images})
         return Prediction(poses, features[0] if features else np.zeros((len(crops), 0), np.float32))
 

@@ -2,73 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Prediction, first_pyramids
-from deephar_ros.checkpoint import ModelSpec, load_checkpoint
+from deephar_ros.backend.base import DEFAULT_START, Crops, Prediction, Start, first_cuts, first_pyramids, load_network
+from deephar_ros.backend.device import find_device
+from deephar_ros.backend.device_crop import DeviceCropper
+from deephar_ros.backend.fold import folded
+from deephar_ros.backend.lane import Buckets, Lane
+from deephar_ros.backend.rows import action_rows, frame_rows, split_action_rows, split_frame_rows
+from deephar_ros.checkpoint import ModelSpec
+from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.geometry import Array
-from deephar_ros.model.features import pack, section_sizes, unpack
+from deephar_ros.model.config import SPNetConfig
+from deephar_ros.model.features import section_sizes
 from deephar_ros.model.spnet import SPNet
-from deephar_ros.pixels import normalise
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class _Cut(NamedTuple):
+    """The network ended somewhere, ready to run; `actions` is None without action blocks."""
+
+    config: SPNetConfig
+    frame: Callable[[Crops], Array]
+    actions: Callable[[Array], Array] | None
 
 
 class TorchBackend:
-    """A checkpoint folder run by PyTorch in float32.
+    """A checkpoint folder run by PyTorch; on CUDA as recorded graphs, crops included.
 
     Args:
         folder: checkpoint folder.
         device: "cpu", "cuda", "cuda:1", or "auto" for CUDA where it works, else CPU.
+        precision: of the convolutions, one of DTYPES.
+        start: what is made ready at once.
+        graphs: on CUDA, record graphs.
 
     Raises:
         CheckpointError: the folder cannot be used.
-        ValueError: the device does not exist here.
+        ValueError: the device or the precision does not work here, the network has no such cut or size.
     """
 
     name = "torch"
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        where = _device(device)
-        net, self.spec = load_checkpoint(folder)
-        self.device = str(where)
-        self._whole: SPNet = net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._net = self._whole
-        self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        precision: str = "float32",
+        start: Start = DEFAULT_START,
+        graphs: bool = True,
+    ) -> None:
+        where = find_device(device)
+        if precision not in DTYPES:
+            raise ValueError(f"precision {precision!r} is not one of {', '.join(DTYPES)}, which PyTorch can run")
+        net, self.spec = load_network(folder, start.input_size)
+        self.device, self.precision = str(where), precision
+        whole = folded(net).to(where, DTYPES[precision])
+        self._whole: SPNet = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._lane = Lane(where, graphs)
+        half = torch.float32 if precision == "float32" else torch.float16
+        self._cropper = DeviceCropper(self._lane, self.spec.input_size, half) if where.type == "cuda" else None
+        self._largest = start.largest_batch
+        self._made: dict[int, _Cut] = {}
+        for pyramids in first_cuts(start, self.spec.network):
+            self.set_cut(pyramids)
 
     spec: ModelSpec
-    device: str
+    cut: int
 
     def set_cut(self, pyramids: int) -> None:
-        """See `Backend.set_cut`. The weights are shared with the whole network."""
-        self._net = first_pyramids(self._whole, pyramids)
+        """See `Backend.set_cut`. A cut that is new takes a few runs, on CUDA also a recording."""
+        if pyramids not in self._made:
+            self._made[pyramids] = self._make(first_pyramids(self._whole, pyramids))
+        self.cut, self._ready = pyramids, self._made[pyramids]
 
-    @torch.inference_mode()
-    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+    def crop(self, cutouts: Sequence[Cutout]) -> Crops:
+        """See `Backend.crop`."""
+        return cut_all(cutouts, self.spec.input_size) if self._cropper is None else self._cropper(cutouts)
+
+    def predict(self, crops: Crops) -> Prediction:
         """See `Backend.predict`."""
-        images = normalise(torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2))
-        poses, features = self._net.frames(images)  # permuted from NHWC, so already channels-last
-        rows = pack(features) if features else images.new_zeros(len(crops), 0)
-        return Prediction(poses[-1].cpu().numpy(), rows.cpu().numpy())
+        return split_frame_rows(self._ready.frame(crops), self._ready.config)
 
-    @torch.inference_mode()
     def classify(self, clips: Array) -> list[Array]:
         """See `Backend.classify`; an empty list from a network without action blocks."""
-        if not section_sizes(self._net.config):
-            return []
-        features = unpack(torch.from_numpy(clips).to(self.device), self._net.config)
-        return [probabilities.cpu().numpy() for probabilities in self._net.clip_actions(features)[-1]]
+        return [] if self._ready.actions is None else split_action_rows(self._ready.actions(clips), self._ready.config)
+
+    def _make(self, net: SPNet) -> _Cut:
+        size, acts = self.spec.input_size, bool(section_sizes(net.config))
+        if self._lane.device.type == "cpu":
+            made = _Cut(net.config, _eager(net, frame_rows), _eager(net, action_rows) if acts else None)
+            made.frame(np.zeros((1, size, size, 3), np.uint8))  # the first call is slow
+            return made
+        frame = Buckets(self._lane, lambda _: lambda crops: frame_rows(net, crops), (size, size, 3), torch.uint8)
+        frame.prepare(self._largest)
+        if not acts:
+            return _Cut(net.config, frame, None)
+        clip = (self.spec.clip_frames, sum(section_sizes(net.config)))
+        actions = Buckets(self._lane, lambda _: lambda clips: action_rows(net, clips), clip, torch.float32)
+        actions.prepare(self._largest)
+        return _Cut(net.config, frame, actions)
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {name!r} does not work here ({reason}); use 'cpu' or 'auto'") from error
-    return device
+def _eager(net: SPNet, function: Callable[[SPNet, torch.Tensor], torch.Tensor]) -> Callable[..., Array]:
+    """On the CPU: any batch as it is."""
+
+    @torch.inference_mode()
+    def run(values: Array) -> Array:
+        return function(net, torch.from_numpy(values)).numpy()
+
+    return run

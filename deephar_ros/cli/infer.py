@@ -27,13 +27,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from deephar_ros.backend.base import Start
 from deephar_ros.backend.choose import open_backend
 from deephar_ros.infer.job import Job
 from deephar_ros.infer.output import Output, OutputError
 from deephar_ros.infer.run import Outcome, Run
 from deephar_ros.localizer.localizer import Localizer
 from deephar_ros.pipeline import Pipeline
-from deephar_ros.settings import BACKENDS, node_settings
+from deephar_ros.settings import BACKENDS, PRECISIONS, node_settings
 from deephar_ros.share import default_checkpoint, default_localizer
 from deephar_ros.sources import FOLDER_RATE, Reading, is_camera
 from deephar_ros.train.interrupt import Interrupt
@@ -108,6 +109,7 @@ def _job(args: argparse.Namespace) -> Job:
         reading=Reading(topic=args.topic, rectified=args.rectified, rate=rate, every=args.every),
         checkpoint=args.checkpoint,
         cut=args.cut,
+        input_size=args.input_size,
         explain=args.explain,
         stills=args.stills,
         video=args.video,
@@ -125,10 +127,9 @@ def _pipeline(args: argparse.Namespace) -> Pipeline:
         **{name: getattr(args, name) for name in ("max_persons", "min_confidence") if getattr(args, name) is not None},
     )
     settings = replace(settings, track=track, box_source=args.box_source or settings.box_source)
-    backend, reason = open_backend(args.checkpoint, args.backend, args.device)
-    print(f"{backend.spec.name} runs in {backend.name} on {backend.device}: {reason}")
-    if args.cut:
-        backend.set_cut(args.cut)
+    start = Start(args.input_size, args.cut, largest_batch=track.max_persons)
+    backend, reason = open_backend(args.checkpoint, args.backend, args.device, args.precision, start)
+    print(f"{backend.spec.name} runs in {backend.name}, {backend.precision}, on {backend.device}: {reason}")
     finder = Localizer(default_localizer(), backend.device) if settings.box_source == "localizer" else None
     return Pipeline(backend, settings, finder)
 
@@ -145,6 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--checkpoint", type=Path, default=default_checkpoint(), help="folder of the model")
     model.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs it; auto: the fastest here")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    model.add_argument("--precision", choices=PRECISIONS, default="auto", help="auto: half on a GPU, float32 on a CPU")
+    model.add_argument("--input-size", type=_positive, default=0, metavar="N", help="side of the crops; the model's")
     model.add_argument("--cut", type=_positive, default=0, metavar="N", help="run N pyramids of the network only")
     model.add_argument("--box-source", choices=BOX_SOURCES, help="who finds people; default: as the node does")
     model.add_argument("--max-persons", type=_positive, metavar="N", help="people looked at in one frame")

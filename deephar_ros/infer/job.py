@@ -17,6 +17,7 @@ class Job:
         source: name of a video, picture, folder, camera or bag.
         reading: how to read it.
         checkpoint: folder of the model; cut: pyramids of it that run, 0: all of them.
+        input_size: side of the crops that it sees, pixels; 0: as it was trained.
         explain: block of the network whose maps are drawn beside the overlay, see `find_block`; empty: none.
         stills: the pictures have nothing to do with each other: nobody is followed from one to the next.
         video: write an overlay video; bag: a bag; summary: a page about all of it.
@@ -27,6 +28,7 @@ class Job:
     reading: Reading
     checkpoint: Path
     cut: int = 0
+    input_size: int = 0
     explain: str = ""
     stills: bool = False
     video: bool = True
@@ -51,6 +53,7 @@ class Job:
             "rate": self.reading.rate,
             "rectified": self.reading.rectified,
             "cut": self.cut,
+            "input_size": self.input_size,
             "explain": self.explain,
             "stills": self.stills,
             "video": self.video,

@@ -16,7 +16,7 @@ from rclpy.exceptions import InvalidParameterValueException, ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from deephar_ros.settings import BACKENDS, PipelineSettings
+from deephar_ros.settings import BACKENDS, LARGEST_INPUT, PRECISIONS, PipelineSettings
 from deephar_ros.track import TrackSettings
 
 T = TypeVar("T")
@@ -51,6 +51,12 @@ class PerceptionParameters:
     checkpoint: str = parameter("", "Checkpoint folder; empty: the model that comes with the package.")
     backend: str = parameter("auto", "What runs the network; auto: the fastest that works here.", choices=BACKENDS)
     device: str = parameter("auto", "Where the network runs: auto, cpu, cuda, cuda:1, ...")
+    precision: str = parameter(
+        "auto", "Numbers of the convolutions; auto: half on a GPU, float32 on a CPU.", choices=PRECISIONS
+    )
+    input_size: int = parameter(
+        0, "Side of the crops that the network sees, pixels; 0: as it was trained.", 0, LARGEST_INPUT
+    )
     cut: int = parameter(0, "Pyramids of the network to run: fewer are faster; 0: all of them.", 0, 8, live=True)
     target_rate: float = parameter(
         0.0, "Frames per second that are kept by choosing the cut; 0: the cut stays as set.", 0.0, 1000.0, live=True

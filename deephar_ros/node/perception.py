@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rclpy.lifecycle import LifecycleNode
 
+from deephar_ros.backend.base import Start
 from deephar_ros.backend.careful import CarefulBackend
-from deephar_ros.backend.choose import open_backend
+from deephar_ros.backend.choose import Choice, open_backend
 from deephar_ros.localizer.localizer import Localizer
 from deephar_ros.node.camera_input import Arrival, CameraInput
 from deephar_ros.node.camera_output import CameraOutput
@@ -121,19 +122,30 @@ class Perception:
     def _load(self, settings: PerceptionParameters) -> Pipeline:
         folder = Path(settings.checkpoint or default_checkpoint())
         started = time.monotonic()
-        opened, reason = open_backend(folder, settings.backend, settings.device)
+        start = Start(
+            input_size=settings.input_size,
+            cut=settings.cut,
+            every_cut=settings.target_rate > 0,
+            largest_batch=settings.max_persons * len(settings.cameras),
+        )
+
+        def load() -> Choice:
+            wish = (settings.backend, settings.device, settings.precision)
+            return open_backend(folder, *wish, start, self._complain)
+
+        opened, reason = load()
         on_cpu = opened.device == "cpu" or settings.device != "auto"
         backend = self.backend = CarefulBackend(
             opened,
-            load=lambda: open_backend(folder, settings.backend, settings.device).backend,
-            fallback=None if on_cpu else lambda: open_backend(folder, device="cpu").backend,
+            load=lambda: load().backend,
+            fallback=None if on_cpu else lambda: open_backend(folder, device="cpu", start=start).backend,
             say=self._complain,
         )
         finder = None
         if settings.box_source == "localizer":
             finder = Localizer(Path(settings.localizer or default_localizer()), backend.device)
         spec, log = backend.spec, self._node.get_logger()
-        where = f"{backend.name} on {backend.device} ({reason})"
+        where = f"{backend.name} in {backend.precision} on {backend.device} ({reason})"
         log.info(f"model {spec.name} from {folder}: {where}, loaded in {time.monotonic() - started:.1f} s")
         for what, trained in (("depth", spec.depth_trained), ("action", spec.action_trained)):
             if not trained:

@@ -44,7 +44,7 @@ class Worker:
         self.ages = {name: Latencies() for name in inputs}
         self.persons = dict.fromkeys(inputs, 0)
         self.failures, self.failure = Rate(), ""
-        self.cut = self.pyramids = pipeline.backend.spec.network.num_pyramids
+        self.cut, self.pyramids = pipeline.backend.cut, pipeline.backend.spec.network.num_pyramids
         self._node, self._pipeline, self._room = node, pipeline, room
         self._inputs, self._outputs, self._complain = inputs, outputs, complain
         self._settings = PerceptionParameters()

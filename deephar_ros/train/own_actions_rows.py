@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deephar_ros.backend.base import Prediction
+from deephar_ros.backend.base import Crops, Prediction
 from deephar_ros.backend.torch_backend import TorchBackend
 from deephar_ros.clip import NANOSECONDS, ClipActions, Streams
+from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.geometry import Array, Window
 from deephar_ros.people import Frame
 from deephar_ros.pipeline import Pipeline
@@ -51,8 +52,13 @@ class ClipRows:
 class MirroringBackend(TorchBackend):
     """Sees each crop mirrored as well; a row of features holds both, one after the other."""
 
-    def predict(self, crops: NDArray[np.uint8]) -> Prediction:
+    def crop(self, cutouts: Sequence[Cutout]) -> NDArray[np.uint8]:
+        """See `Backend.crop`; on the host, where they are mirrored."""
+        return cut_all(cutouts, self.spec.input_size)
+
+    def predict(self, crops: Crops) -> Prediction:
         """See `Backend.predict`."""
+        crops = np.asarray(crops)
         poses, features = super().predict(np.concatenate([crops, crops[:, :, ::-1]]))
         count = len(crops)
         return Prediction(poses[:count], np.concatenate([features[:count], features[count:]], 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from deephar_ros.backend import careful
 from deephar_ros.backend.base import Prediction
 from deephar_ros.backend.careful import BatchLimit, CarefulBackend, DeviceError
 from deephar_ros.backend.torch_backend import TorchBackend
-from deephar_ros.geometry import Array
+from deephar_ros.cutout import Cutout, cut_all
+from deephar_ros.geometry import Array, Window
 
 CUDA_ERROR = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later"
 
@@ -23,11 +25,21 @@ class Faulty:
 
     def __init__(self, folder: Path) -> None:
         self.inner = TorchBackend(folder, "cpu")
-        self.name, self.spec, self.device = "faulty", self.inner.spec, "cuda:0"
+        self.name, self.spec, self.device, self.precision = "faulty", self.inner.spec, "cuda:0", "float32"
         self.room = 100
         self.broken = False
         self.sizes: list[int] = []
-        self.set_cut = self.inner.set_cut
+
+    @property
+    def cut(self) -> int:
+        return self.inner.cut
+
+    def set_cut(self, pyramids: int) -> None:
+        self.inner.set_cut(pyramids)
+
+    def crop(self, cutouts: Sequence[Cutout]) -> torch.Tensor:
+        self._check(len(cutouts))
+        return torch.from_numpy(cut_all(cutouts, self.spec.input_size))
 
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:
         self._check(len(crops))
@@ -87,6 +99,15 @@ def test_batches_that_do_not_fit_are_halved_and_the_results_are_those_of_the_who
     expected = faulty.inner.classify(clips)
     for got, wanted in zip(backend.classify(clips), expected, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_windows_that_do_not_fit_are_halved_too(faulty: Faulty, rng: np.random.Generator) -> None:
+    picture = rng.integers(0, 255, (90, 90, 3), np.uint8)
+    cutouts = [Cutout(picture, (0, 1, 2), Window(i, i, 40 + i)) for i in range(5)]
+    faulty.room = 2
+    crops = CarefulBackend(faulty, never, None, print).crop(cutouts)
+    assert faulty.sizes == [5, 2, 2, 1]
+    np.testing.assert_array_equal(np.asarray(crops), cut_all(cutouts, 64))
 
 
 def test_the_smaller_batch_is_kept_and_larger_ones_are_tried_later_and_ever_less_often(

@@ -94,8 +94,8 @@ def test_what_was_asked_for_is_taken(tiny_checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "device", "message"),
     [
-        ("tensorflow", "cpu", "'tensorflow' is not one of auto, torch, onnxruntime"),
-        ("onnxruntime", "cuda:0", "runs on the CPU; device is 'cuda:0'"),
+        ("tensorflow", "cpu", "'tensorflow' is not one of auto, torch, tensorrt, onnxruntime"),
+        ("tensorrt", "cpu", "backend tensorrt"),
         ("torch", "warp", "device 'warp' does not work here"),
     ],
 )

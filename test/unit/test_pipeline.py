@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from deephar_ros.backend.base import Prediction
 from deephar_ros.backend.torch_backend import TorchBackend
 from deephar_ros.camera import PinholeCamera
 from deephar_ros.checkpoint import ModelSpec
+from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.depth import DepthSource
 from deephar_ros.geometry import Array, Box
 from deephar_ros.model.config import SPNetConfig
@@ -33,7 +35,8 @@ class KnownBackend:
     Heads are seven sides of the bright spot above it.
     """
 
-    device = "cpu"
+    name, device, precision = "known", "cpu", "float32"
+    cut = 1
 
     def __init__(self, depth_trained: bool = True) -> None:
         network = SPNetConfig(action_pyramids=(1,), num_actions=(2,), num_pyramids=1)
@@ -45,6 +48,9 @@ class KnownBackend:
 
     def set_cut(self, pyramids: int) -> None:
         raise ValueError
+
+    def crop(self, cutouts: Sequence[Cutout]) -> Array:
+        return cut_all(cutouts, 64)
 
     def predict(self, crops: Array) -> Prediction:
         self.crops += list(crops)

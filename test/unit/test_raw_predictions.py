@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 from deephar_ros.backend.base import Prediction
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
 from deephar_ros.cli.predict import main
+from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.geometry import Box, Window
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.pixels import normalise
@@ -141,7 +143,8 @@ def test_boxes_that_do_not_fit_are_refused(
 class StandingPerson:
     """Sees a person who fills three quarters of whatever it is shown; remembers how large that was."""
 
-    device = "cpu"
+    name, device, precision = "standing", "cpu", "float32"
+    cut = 1
 
     def __init__(self, confidence: float) -> None:
         network = SPNetConfig(action_pyramids=(1,), num_actions=(2,), num_pyramids=1)
@@ -151,6 +154,9 @@ class StandingPerson:
 
     def set_cut(self, pyramids: int) -> None:
         raise ValueError
+
+    def crop(self, cutouts: Sequence[Cutout]) -> np.ndarray:
+        return cut_all(cutouts, 64)
 
     def predict(self, crops: np.ndarray) -> Prediction:
         self.calls += len(crops)
