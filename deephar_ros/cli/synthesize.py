@@ -3,15 +3,19 @@
 Examples:
     python -m deephar_ros.cli.synthesize motions --out assets/motions.npz bandai/ cmu/ deepmimic/
     python -m deephar_ros.cli.synthesize frames --assets assets --out frames --count 12000 --seed 1
+    python -m deephar_ros.cli.synthesize poses --assets assets --out tracks --count 25000 --actions my_actions.yaml
 
-A picture depends on the seed and its number alone. It can be stopped and started again.
+Each item depends on the seed and its number alone. All can be stopped and started again.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from deephar_ros.share import share_folder
 
 
 def main() -> int:
@@ -19,6 +23,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_motions(commands.add_parser("motions", help="pack recorded motion into one file"))
     _add_frames(commands.add_parser("frames", help="render still pictures"))
+    _add_poses(commands.add_parser("poses", help="joints of people who do something, without pictures"))
     args = parser.parse_args()
     try:
         return int(args.run(args))
@@ -50,27 +55,50 @@ def _motions(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_frames(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", type=Path, required=True, help="folder with body.npz, and what else there is")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--held-out", action="store_true", help="bodies, recordings and backgrounds for testing")
+    parser.add_argument("--held-out", action="store_true", help="bodies, motions and backgrounds for testing")
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
+
+
+def _add_frames(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
     parser.set_defaults(run=_frames)
 
 
 def _frames(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from deephar_ros.data.synthetic.frames import Job, render_frames
 
     job = Job(args.assets, args.out, args.count, args.size, args.seed, args.held_out)
-    with tqdm(total=job.count, unit="picture", smoothing=0.05) as bar:
-        for count in render_frames(job, args.workers):
+    return _show(render_frames(job, args.workers), args, "picture")
+
+
+def _add_poses(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    parser.add_argument("--actions", type=Path, help="YAML file (the package's config/actions/robot.yaml)")
+    parser.set_defaults(run=_poses)
+
+
+def _poses(args: argparse.Namespace) -> int:
+    from deephar_ros.data.synthetic.tracks import TrackJob, make_tracks
+
+    actions = args.actions or share_folder() / "config" / "actions" / "robot.yaml"
+    job = TrackJob(args.assets, actions, args.out, args.count, args.seed, args.held_out)
+    return _show(make_tracks(job, args.workers), args, "track")
+
+
+def _show(counts: Iterator[int], args: argparse.Namespace, unit: str) -> int:
+    """Progress of what is made, part by part."""
+    from tqdm import tqdm
+
+    with tqdm(total=args.count, unit=unit, smoothing=0.05) as bar:
+        for count in counts:
             bar.update(count)
-    print(f"{args.out}: {args.count} pictures")
+    print(f"{args.out}: {args.count} {unit}s")
     return 0
 
 

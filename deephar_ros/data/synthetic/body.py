@@ -107,6 +107,13 @@ class Body:
         return ids, dense[:, ids]
 
     @cached_property
+    def ground_vertices(self) -> tuple[NDArray[np.int64], Array]:
+        """Vertices (n,) of toes and heels, and the weights (6, n) of those landmarks, as many as there are."""
+        rows = np.stack([row for name, row in self.landmarks.items() if name.endswith(("_toe", "_heel"))])
+        ids = np.flatnonzero(rows.any(0))
+        return ids, rows[:, ids]
+
+    @cached_property
     def joint_bones(self) -> Array:
         """(17, B): what of the PA17 joints is a mean of bone heads."""
         matrix = np.zeros((len(PA17), len(self.bones)), np.float32)

@@ -1,4 +1,4 @@
-"""A folder of rendered still pictures: written in parts, so that it can be stopped and gone on with.
+"""A folder of rendered still pictures.
 
 metadata.json     what it was made with, and the motions; another seed or size in the same folder is refused
 images/0000012.jpg
@@ -8,11 +8,9 @@ joints.npz        all parts that are there, see `TABLES`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deephar_ros.data.arrays import read_npz
-from deephar_ros.data.samples import DatasetError
 from deephar_ros.data.synthetic.assets import Assets, load_assets
 from deephar_ros.data.synthetic.families import FAMILIES
 from deephar_ros.data.synthetic.poses import PoseSource
 from deephar_ros.data.synthetic.still import Still, render_still
-from deephar_ros.files import read_json
+from deephar_ros.data.synthetic.store import Store, run_tasks
 
 VERSION = 1
 PART = 250
@@ -62,35 +58,27 @@ class Job:
     seed: int = 0
     held_out: bool = False
 
+    @property
+    def store(self) -> Store:
+        return Store(self.out, "joints.npz", list(TABLES))
+
 
 def render_frames(job: Job, workers: int = 1) -> Iterator[int]:
-    """Renders what is missing and gives the number of pictures of each part when it is there; then joins them.
+    """Renders what is missing; gives the number of pictures that are there already, and then of each part.
 
     Raises:
         FileNotFoundError, DatasetError: of the assets, or the folder holds pictures made otherwise.
     """
-    parts = [(first, min(PART, job.count - first)) for first in range(0, job.count, PART)]
-    assets = load_assets(job.assets, job.held_out)
-    _begin(job, assets)
-    todo = [part for part in parts if not _is_done(job, *part)]
-    yield from (count for first, count in parts if (first, count) not in todo)
+    made = {"version": VERSION, "size": job.size, "seed": job.seed, "held_out": job.held_out}
+    motions = motion_names(_assets(job.assets, job.held_out))
+    job.store.begin({**made, "motions": motions}, {"layout": "pa17", "tables": TABLES, "quality": JPEG_QUALITY})
+    (job.out / "images").mkdir(exist_ok=True)
+    tasks = [(job, *part) for part in job.store.missing(job.count, PART)]
+    yield job.count - sum(count for _, _, count in tasks)
     try:
-        if workers > 1 and len(todo) > 1:
-            with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-                yield from pool.map(_work, [(job, *part) for part in todo])
-        else:
-            yield from (_render_part(job, assets, *part) for part in todo)
+        yield from run_tasks(_render_part, tasks, workers)
     finally:
-        merge(job.out)
-
-
-def merge(folder: Path) -> int:
-    """Joins the parts that are there into joints.npz; returns how many pictures that are."""
-    parts = [read_npz(path, list(TABLES)) for path in sorted((folder / "parts").glob("*.npz"))]
-    if not parts:
-        return 0
-    _save(folder / "joints.npz", {name: np.concatenate([part[name] for part in parts]) for name in TABLES})
-    return sum(len(part["number"]) for part in parts)
+        job.store.merge()
 
 
 def motion_names(assets: Assets) -> list[str]:
@@ -104,52 +92,21 @@ def picture_file(folder: Path, number: int) -> Path:
     return folder / "images" / f"{number:07d}.jpg"
 
 
-def _begin(job: Job, assets: Assets) -> None:
-    """Makes the folder, or finds that it holds the same; DatasetError if not."""
-    made = {"version": VERSION, "size": job.size, "seed": job.seed, "held_out": job.held_out}
-    about = {**made, "motions": motion_names(assets), "layout": "pa17", "tables": TABLES, "quality": JPEG_QUALITY}
-    file = job.out / "metadata.json"
-    if file.is_file():
-        found = dict(read_json(file))
-        other = [key for key in (*made, "motions") if found.get(key) != about[key]]
-        if other:
-            raise DatasetError(f"{file} was made with another {' and '.join(other)}; choose another folder for --out")
-        return
-    for name in ("images", "parts"):
-        (job.out / name).mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about, indent=1) + "\n")
+_assets = lru_cache(1)(load_assets)
+"""Kept from part to part, also in the processes that render."""
 
 
-def _part_file(job: Job, first: int) -> Path:
-    return job.out / "parts" / f"{first:07d}.npz"
-
-
-def _is_done(job: Job, first: int, count: int) -> bool:
-    file = _part_file(job, first)
-    return file.is_file() and len(read_npz(file, ["number"])["number"]) >= count
-
-
-def _work(task: tuple[Job, int, int]) -> int:
-    """In a process of its own, which keeps the assets from part to part."""
+def _render_part(task: tuple[Job, int, int]) -> int:
     job, first, count = task
-    if _Kept.assets is None:
-        cv2.setNumThreads(1)
-        _Kept.assets = load_assets(job.assets, job.held_out)
-    return _render_part(job, _Kept.assets, first, count)
-
-
-class _Kept:
-    assets: Assets | None = None
-
-
-def _render_part(job: Job, assets: Assets, first: int, count: int) -> int:
+    cv2.setNumThreads(1)
+    assets = _assets(job.assets, job.held_out)
     poses, names = PoseSource(assets.motions, job.held_out), motion_names(assets)
     rows = []
     for number in range(first, first + count):
         still = render_still(assets, poses, job.size, job.seed, number)
         _write_picture(picture_file(job.out, number), still)
         rows.append(_row(still, number, names.index(still.motion), job.held_out))
-    _save(_part_file(job, first), {name: np.stack([row[name] for row in rows]) for name in TABLES})
+    job.store.save(first, {name: np.stack([row[name] for row in rows]) for name in TABLES})
     return count
 
 
@@ -171,11 +128,3 @@ def _write_picture(path: Path, still: Still) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     if not cv2.imwrite(str(path), cv2.cvtColor(still.picture, cv2.COLOR_RGB2BGR), quality):
         raise OSError(f"{path} cannot be written; is the disk full?")
-
-
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """In full or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    unfinished.replace(path)

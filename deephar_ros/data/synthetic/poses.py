@@ -25,13 +25,13 @@ MIXED, TUMBLED, MOST_NOISE = 0.25, 0.08, 14.0
 _UPPER = ("neck", "head", *(f"{part}.{s}" for s in "LR" for part in ("clavicle", "upperarm", "forearm", "hand")))
 _CHAINS = (("neck", "head"), *((f"{a}.{s}", f"{b}.{s}", f"{c}.{s}") for s in "LR" for a, b, c in (
     ("upperarm", "forearm", "hand"), ("thigh", "shank", "foot"))))  # fmt: skip
-_CARRIED = {
+CARRIED = {
     "spine": ("spine", "chest", *_UPPER), "chest": ("chest", *_UPPER),
     **{name: chain[i:] for chain in _CHAINS for i, name in enumerate(chain)},
 }  # fmt: skip
 """What turns with a segment."""
 
-_LEGS = [SEGMENT[f"{part}.{side}"] for side in "LR" for part in ("thigh", "shank", "foot")]
+LEGS = [SEGMENT[f"{part}.{side}"] for side in "LR" for part in ("thigh", "shank", "foot")]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class PoseSource:
 def with_legs_of(turns: Array, other: Array) -> Array:
     """The pose with the legs of another one, as they are relative to the pelvis."""
     mixed = turns.copy()
-    mixed[_LEGS] = turns[0] @ other[0].T @ other[_LEGS]
+    mixed[LEGS] = turns[0] @ other[0].T @ other[LEGS]
     return mixed
 
 
@@ -90,7 +90,7 @@ def perturbed(turns: Array, degrees: float, rng: np.random.Generator) -> Array:
     if degrees <= 0:
         return turns
     moved = turns.copy()
-    for name, carried in _CARRIED.items():
+    for name, carried in CARRIED.items():
         turn = from_rotvec(np.radians(rng.normal(0, degrees * (0.5 if name[:4] in ("neck", "spin") else 1.0), 3)))
         if name.startswith(("forearm", "shank")):  # about the hinge only
             axis = moved[SEGMENT[name]][:, 2 if name.startswith("forearm") else 0]

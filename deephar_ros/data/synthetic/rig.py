@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from deephar_ros.data.synthetic.body import Body, Figure
-from deephar_ros.data.synthetic.rotations import frame, slerp
+from deephar_ros.data.synthetic.rotations import frame, slerp, upright
 from deephar_ros.geometry import Array
+from deephar_ros.skeleton import PA17
 
 _ARM, _LEG = ("clavicle", "upperarm", "forearm", "hand"), ("thigh", "shank", "foot")
 SEGMENTS = (
@@ -52,6 +53,12 @@ _FOLLOWS = (
 )
 
 
+_THICK = {"pelvis": 0.11, "thorax": 0.11, "spine": 0.11, "neck": 0.06, "head": 0.02, "shoulder": 0.07, "hip": 0.10}
+_RADII = np.array([_THICK.get(joint.split("_")[-1], 0.045) for joint in PA17.joints])
+"""From the joints of PA17 to the skin, metres."""
+_SOLE = 0.012
+
+
 class Placed(NamedTuple):
     """Bones of T frames: `turns` (T, B, 3, 3) and `shifts` (T, B, 3) move rest points; `heads` (T, B, 3)."""
 
@@ -73,6 +80,8 @@ class Rig:
         self._rest = _rest_turns(body, figure.heads)
         self._follows = [_follows(name) for name in body.bones]
         at = {name: figure.heads[i] for i, name in enumerate(body.bones)}
+        self._joints = bone_form(body, figure, *body.joint_vertices)
+        self._ground = bone_form(body, figure, *body.ground_vertices)
         self.leg = float(_length(at, "upperleg01.L", "lowerleg01.L") + _length(at, "lowerleg01.L", "foot.L"))
 
     def place(self, turns: Array, root: Array) -> Placed:
@@ -92,22 +101,55 @@ class Rig:
         shifts = position - np.einsum("tbij,bj->tbi", rotation, heads)
         return Placed(rotation.astype(np.float32), shifts.astype(np.float32), position)
 
+    def joints(self, placed: Placed) -> Array:
+        """PA17 joints (T, 17, 3) in metres."""
+        return self._joints.at(placed) + self.body.joint_bones @ placed.heads
 
-def skin_points(body: Body, figure: Figure, placed: Placed, ids: Array) -> Array:
-    """Vertices `ids` (n,) of the person in all frames: (T, n, 3)."""
+    def lowest(self, placed: Placed) -> Array:
+        """(T,) height of the lowest part of the body, to a centimetre or two."""
+        joints = self.joints(placed)[..., 2] - _RADII
+        return np.asarray(np.minimum(joints.min(1), self._ground.at(placed)[..., 2].min(1) - _SOLE))
+
+    def lowest_hips(self, placed: Placed) -> Array:
+        """(T,) height of what one sits on."""
+        return np.asarray(self.joints(placed)[:, PA17.index("pelvis"), 2] - _RADII[PA17.index("pelvis")])
+
+
+def upright_feet(turns: Array) -> Array:
+    """Turns (T, 19, 3, 3) with the feet level, each turned as far outward as its shank is."""
+    level = turns.copy()
+    for side, _ in SIDES:
+        across = turns[:, SEGMENT[f"shank.{side}"]][..., 0] * [1, 1, 0]
+        level[:, SEGMENT[f"foot.{side}"]] = upright(across, np.broadcast_to(UP, across.shape))
+    return level
+
+
+class BoneForm(NamedTuple):
+    """Points of the skinned surface as sums over bones, which linear blend skinning allows.
+
+    Attributes:
+        moments: (n, B, 3) rest positions weighted by the bones.
+        shares: (n, B) the weights.
+    """
+
+    moments: Array
+    shares: Array
+
+    def at(self, placed: Placed) -> Array:
+        """Where the points (T, n, 3) are."""
+        count, bones = self.shares.shape
+        flat = placed.turns.swapaxes(1, 2).reshape(-1, 3, 3 * bones)
+        turned = flat @ self.moments.reshape(count, 3 * bones).T
+        return turned.swapaxes(1, 2) + self.shares @ placed.shifts
+
+
+def bone_form(body: Body, figure: Figure, ids: Array, rows: Array) -> BoneForm:
+    """Points that are weighted means (n, v) of vertices `ids` (v,)."""
     bones, weights = body.influence.bones[ids], body.influence.weights[ids]
-    moved = np.einsum("tnkij,nj->tnki", placed.turns[:, bones], figure.vertices[ids]) + placed.shifts[:, bones]
-    return np.einsum("nk,tnki->tni", weights, moved)
-
-
-def body_joints(body: Body, vertices: Array, heads: Array) -> Array:
-    """PA17 joints (T, 17, 3) from the vertices of `body.joint_vertices` (T, n, 3) and all bone heads (T, B, 3)."""
-    return body.joint_vertices[1] @ vertices + body.joint_bones @ heads
-
-
-def pose_joints(body: Body, figure: Figure, placed: Placed) -> Array:
-    """PA17 joints (T, 17, 3) in metres, without the rest of the surface."""
-    return body_joints(body, skin_points(body, figure, placed, body.joint_vertices[0]), placed.heads)
+    dense = np.zeros((len(ids), len(body.bones)), np.float32)
+    np.put_along_axis(dense, bones, weights, 1)
+    spread = (rows[:, None] * figure.vertices[ids].T).reshape(-1, len(ids)) @ dense
+    return BoneForm(spread.reshape(len(rows), 3, -1).swapaxes(1, 2), rows @ dense)
 
 
 def _length(at: dict[str, Array], a: str, b: str) -> float:

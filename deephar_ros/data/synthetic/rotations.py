@@ -76,13 +76,13 @@ def to_quaternion(matrix: Array) -> Array:
 
 
 def slerp(a: Array, b: Array, share: Array | float) -> Array:
-    """The turn `share` of the way from `a` to `b` (matrices), along the shorter arc; `share` broadcasts to (...)."""
+    """The turn `share` of the way from `a` to `b` (matrices), along the shorter arc; `share` broadcasts with (...)."""
     p, q = to_quaternion(a), to_quaternion(b)
     dot = (p * q).sum(-1)
     q = q * np.where(dot < 0, -1.0, 1.0)[..., None]
     angle = np.arccos(np.clip(np.abs(dot), 0, 1))
+    angle, share = np.broadcast_arrays(angle, np.asarray(share, float))
     sine = np.sin(angle)
-    share = np.broadcast_to(np.asarray(share, float), angle.shape)
     straight = sine < 1e-6
     safe = np.where(straight, 1.0, sine)
     first = np.where(straight, 1 - share, np.sin((1 - share) * angle) / safe)

@@ -15,7 +15,7 @@ from deephar_ros.data.synthetic.draw import SMOOTH, Drawn, draw, ground_shadow, 
 from deephar_ros.data.synthetic.occluders import SHARE, draw_occluders
 from deephar_ros.data.synthetic.outfit import dress
 from deephar_ros.data.synthetic.poses import Pose, PoseSource
-from deephar_ros.data.synthetic.rig import Rig, pose_joints
+from deephar_ros.data.synthetic.rig import Rig
 from deephar_ros.geometry import Array
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
@@ -64,7 +64,7 @@ def render_still(assets: Assets, poses: PoseSource, size: int, seed: int, number
     vertices = move(outfit, placed.turns[0], placed.shifts[0])
     lift = _height(pose, rng) - float(vertices[:, 2].min())
     vertices[:, 2] += lift
-    joints = pose_joints(assets.body, figure, placed)[0] + [0, 0, lift]
+    joints = rig.joints(placed)[0] + [0, 0, lift]
     camera = _camera(vertices, joints, size, rng)
     background = assets.backgrounds.draw(size, rng)
     light = draw_light(background, rng)
