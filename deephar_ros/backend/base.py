@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint
 from deephar_ros.cutout import Cutout
 from deephar_ros.geometry import Array
-from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.spnet import SPNet
 
 Crops = Union[NDArray[np.uint8], torch.Tensor]  # noqa: UP007  evaluated, and an array type has no | in NumPy 1.21
@@ -103,9 +102,11 @@ class Backend(Protocol):
         ...
 
 
-def first_cuts(start: Start, network: SPNetConfig) -> list[int]:
-    """The cuts that are made ready, the one that runs at first in the last place."""
-    whole = network.num_pyramids
+def first_cuts(start: Start, spec: ModelSpec) -> list[int]:
+    """The cuts that are made ready, the one that runs at first in the last place; ValueError if there is no such."""
+    whole = spec.network.num_pyramids
+    if start.cut > whole:
+        raise ValueError(f"cut is {start.cut}, but the model {spec.name} has {whole} pyramids")
     others = range(1, whole + 1) if start.every_cut else ()
     return [*(pyramids for pyramids in others if pyramids != (start.cut or whole)), start.cut or whole]
 

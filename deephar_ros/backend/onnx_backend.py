@@ -43,7 +43,7 @@ class OnnxBackend:
     def __init__(self, folder: Path, start: Start = DEFAULT_START) -> None:
         self._net, self.spec = load_network(folder, start.input_size)
         self._made: dict[int, _Sessions] = {}
-        for pyramids in first_cuts(start, self.spec.network):
+        for pyramids in first_cuts(start, self.spec):
             self.set_cut(pyramids)
         self.predict(np.zeros((1, self.spec.input_size, self.spec.input_size, 3), np.uint8))  # first call is slow
 

@@ -70,7 +70,7 @@ class TorchBackend:
         self._cropper = DeviceCropper(self._lane, self.spec.input_size, half) if where.type == "cuda" else None
         self._largest = start.largest_batch
         self._made: dict[int, _Cut] = {}
-        for pyramids in first_cuts(start, self.spec.network):
+        for pyramids in first_cuts(start, self.spec):
             self.set_cut(pyramids)
 
     spec: ModelSpec
