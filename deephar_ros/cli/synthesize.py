@@ -3,6 +3,7 @@
 Examples:
     python -m deephar_ros.cli.synthesize motions --out assets/motions.npz bandai/ cmu/ deepmimic/
     python -m deephar_ros.cli.synthesize frames --assets assets --out frames --count 12000 --seed 1
+    python -m deephar_ros.cli.synthesize clips --assets assets --out clips --count 500 --actions my_actions.yaml
     python -m deephar_ros.cli.synthesize poses --assets assets --out tracks --count 25000 --actions my_actions.yaml
 
 Each item depends on the seed and its number alone. All can be stopped and started again.
@@ -23,6 +24,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_motions(commands.add_parser("motions", help="pack recorded motion into one file"))
     _add_frames(commands.add_parser("frames", help="render still pictures"))
+    _add_clips(commands.add_parser("clips", help="render clips of actions, as a folder data set with joints"))
     _add_poses(commands.add_parser("poses", help="joints of people who do something, without pictures"))
     args = parser.parse_args()
     try:
@@ -77,17 +79,40 @@ def _frames(args: argparse.Namespace) -> int:
     return _show(render_frames(job, args.workers), args, "picture")
 
 
-def _add_poses(parser: argparse.ArgumentParser) -> None:
+def _add_actions(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     parser.add_argument("--actions", type=Path, help="YAML file (the package's config/actions/robot.yaml)")
+
+
+def _actions(args: argparse.Namespace) -> Path:
+    chosen: Path | None = args.actions
+    return chosen or share_folder() / "config" / "actions" / "robot.yaml"
+
+
+def _add_poses(parser: argparse.ArgumentParser) -> None:
+    _add_actions(parser)
     parser.set_defaults(run=_poses)
+
+
+def _add_clips(parser: argparse.ArgumentParser) -> None:
+    _add_actions(parser)
+    parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
+    parser.add_argument("--frames", type=int, default=48, help="of a clip, at 30 a second (48)")
+    parser.set_defaults(run=_clips)
+
+
+def _clips(args: argparse.Namespace) -> int:
+    from deephar_ros.data.synthetic.clips import ClipJob, render_clips
+
+    where = (args.assets, _actions(args), args.out)
+    job = ClipJob(*where, args.count, args.frames, args.size, args.seed, args.held_out)
+    return _show(render_clips(job, args.workers), args, "clip")
 
 
 def _poses(args: argparse.Namespace) -> int:
     from deephar_ros.data.synthetic.tracks import TrackJob, make_tracks
 
-    actions = args.actions or share_folder() / "config" / "actions" / "robot.yaml"
-    job = TrackJob(args.assets, actions, args.out, args.count, args.seed, args.held_out)
+    job = TrackJob(args.assets, _actions(args), args.out, args.count, args.seed, args.held_out)
     return _show(make_tracks(job, args.workers), args, "track")
 
 

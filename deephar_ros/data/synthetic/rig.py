@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,25 +79,26 @@ class Rig:
     def __init__(self, body: Body, figure: Figure) -> None:
         self.body, self.figure = body, figure
         self._rest = _rest_turns(body, figure.heads)
-        self._follows = [_follows(name) for name in body.bones]
+        self._plan = _plan(body.bones)
         at = {name: figure.heads[i] for i, name in enumerate(body.bones)}
-        self._joints = bone_form(body, figure, *body.joint_vertices)
-        self._ground = bone_form(body, figure, *body.ground_vertices)
         self.leg = float(_length(at, "upperleg01.L", "lowerleg01.L") + _length(at, "lowerleg01.L", "foot.L"))
+
+    @cached_property
+    def _joints(self) -> BoneForm:
+        return bone_form(self.body, self.figure, *self.body.joint_vertices)
+
+    @cached_property
+    def _ground(self) -> BoneForm:
+        return bone_form(self.body, self.figure, *self.body.ground_vertices)
 
     def place(self, turns: Array, root: Array) -> Placed:
         """Bones of poses (T, 19, 3, 3) whose root bone is at (T, 3) metres."""
-        body, heads = self.body, self.figure.heads
+        heads, plan = self.figure.heads, self._plan
         moved = turns @ self._rest
-        rotation = np.empty((len(turns), len(heads), 3, 3))
+        between = slerp(moved[:, plan.first], moved[:, plan.second], plan.share)
+        rotation = np.concatenate([moved, between], 1)[:, plan.of_bone]
         position = np.empty((len(turns), len(heads), 3))
-        cache: dict[tuple[int, int, float], Array] = {}
-        for i, key in enumerate(self._follows):
-            if key not in cache:
-                a, b, share = key
-                cache[key] = moved[:, a] if share == 0 else slerp(moved[:, a], moved[:, b], share)
-            rotation[:, i] = cache[key]
-            p = body.parents[i]
+        for i, p in enumerate(self.body.parents):
             position[:, i] = root if p < 0 else position[:, p] + rotation[:, p] @ (heads[i] - heads[p])
         shifts = position - np.einsum("tbij,bj->tbi", rotation, heads)
         return Placed(rotation.astype(np.float32), shifts.astype(np.float32), position)
@@ -156,6 +158,25 @@ def _length(at: dict[str, Array], a: str, b: str) -> float:
     return float(np.linalg.norm(at[a] - at[b]))
 
 
+class _Plan(NamedTuple):
+    """How bones turn: `of_bone` (B,) is a segment, or counted from 19 a turn `share` of the way from `first` to
+    `second`, (n,) each."""
+
+    first: list[int]
+    second: list[int]
+    share: Array
+    of_bone: list[int]
+
+
+@lru_cache(4)
+def _plan(bones: tuple[str, ...]) -> _Plan:
+    follows = [_follows(name) for name in bones]
+    mixed = sorted({key for key in follows if key[2] > 0})
+    of_bone = [len(SEGMENTS) + mixed.index(key) if key[2] > 0 else key[0] for key in follows]
+    first, second, share = zip(*mixed, strict=True)
+    return _Plan(list(first), list(second), np.array(share), of_bone)
+
+
 def _follows(name: str) -> tuple[int, int, float]:
     side = name[-2:] if name.endswith((".L", ".R")) else ""
     for start, a, b, share in _FOLLOWS:
@@ -177,17 +198,25 @@ LEG_FRAME = frame(np.array([0, 0, -1.0]), np.array([1.0, 0, 0]))
 def _rest_turns(body: Body, heads: Array) -> Array:
     """(19, 3, 3) turns that take the rest pose to the T pose."""
     at = {name: heads[i] for i, name in enumerate(body.bones)}
-    turns = np.tile(np.eye(3), (len(SEGMENTS), 1, 1))
+    names, lines, hinges, posed = [], [], [], []
+
+    def add(name: str, line: Array, hinge: Array, rest: Array) -> None:
+        for values, value in zip((names, lines, hinges, posed), (name, line, hinge, rest), strict=True):
+            values.append(value)
+
     for side, sign in SIDES:
 
         def bone(a: str, b: str, side: str = side) -> Array:
             return at[f"{b}.{side}"] - at[f"{a}.{side}"]
 
         upper, lower = bone("upperarm01", "lowerarm01"), bone("lowerarm01", "wrist")
+        hinge, arm = np.cross(upper, lower), arm_frame(sign)
         for part, line in (("upperarm", upper), ("forearm", lower), ("hand", bone("wrist", "finger3-1"))):
-            turns[SEGMENT[f"{part}.{side}"]] = arm_frame(sign) @ frame(line, np.cross(upper, lower)).T
+            add(f"{part}.{side}", line, hinge, arm)
         for part, line in (("thigh", bone("upperleg01", "lowerleg01")), ("shank", bone("lowerleg01", "foot"))):
-            turns[SEGMENT[f"{part}.{side}"]] = LEG_FRAME @ frame(line, np.array([1.0, 0, 0])).T
-        toes = bone("foot", "toe3-1") * [1, 1, 0]
-        turns[SEGMENT[f"foot.{side}"]] = frame(FORWARD, UP) @ frame(toes, UP).T
+            add(f"{part}.{side}", line, np.array([1.0, 0, 0]), LEG_FRAME)
+        add(f"foot.{side}", bone("foot", "toe3-1") * [1, 1, 0], UP, frame(FORWARD, UP))
+    turns = np.tile(np.eye(3), (len(SEGMENTS), 1, 1))
+    turned = np.stack(posed) @ np.swapaxes(frame(np.stack(lines), np.stack(hinges)), -1, -2)
+    turns[[SEGMENT[name] for name in names]] = turned
     return turns
