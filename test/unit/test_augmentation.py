@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from deephar_ros.data.augment import AugmentConfig
+from deephar_ros.data.augment import AugmentConfig, cover
 from deephar_ros.data.batch_augment import collect, render_batch
 from deephar_ros.data.colour import Colour
 from deephar_ros.data.crop import crop, crop_map, map_points, normalise_image
@@ -120,14 +120,39 @@ def test_depth_spans_a_metre_times_the_scale_and_rear_metres_are_unknown() -> No
     assert np.isfinite(near[2, :2]).all()
 
 
-def test_our_augmentation_scales_depth_with_the_crop() -> None:
+def test_our_augmentation_keeps_depth_in_metres_however_large_the_crop() -> None:
     subject = person(3)
     views = [AugmentConfig().view(subject, SIZE, np.random.default_rng(seed)) for seed in range(30)]
     for view in views:
-        side = np.linalg.norm(view.matrix[:2, 0]) ** -1  # pixels of the picture that the crop's side covers
-        assert view.depth_scale == pytest.approx(side / subject.evaluation_window.width)
+        assert view.depth_scale == 1
         assert view.mirrored == (np.linalg.det(view.matrix) < 0)
     assert {view.mirrored for view in views} == {True, False}
+
+
+def test_crops_that_cut_people_off_show_a_part_of_them() -> None:
+    subject = person(3)
+    whole, part = (
+        [config.view(subject, SIZE, np.random.default_rng(seed)) for seed in range(40)]
+        for config in (AugmentConfig(rotation=0, shift=0), AugmentConfig(rotation=0, shift=0, cut_off=1))
+    )
+
+    def seen(view: View) -> float:
+        points = map_points(view.matrix, subject.joints[0])[:, :2]
+        return float(((points >= -1e-6) & (points <= 1 + 1e-6)).all(-1).mean())
+
+    assert min(seen(view) for view in whole) == 1
+    shares = [seen(view) for view in part]
+    assert 0.3 < np.mean(shares) < 0.95
+
+
+def test_something_covers_a_part_and_bad_cameras_leave_traces() -> None:
+    rng, crop = np.random.default_rng(0), np.zeros((64, 64, 3), np.uint8)
+    covered = cover(crop, np.full_like(crop, 200), rng)
+    assert 0.1 < (covered > 0).any(-1).mean() ** 0.5 < 0.46
+    assert not crop.any()
+    subject = person(1)
+    draws = [AugmentConfig(cover=0.5, faults=0.5).view(subject, SIZE, np.random.default_rng(i)) for i in range(40)]
+    assert {(view.cover, view.faults) for view in draws} == {(a, b) for a in (True, False) for b in (True, False)}
 
 
 def test_small_windows_of_penn_have_32_pixels() -> None:

@@ -47,6 +47,7 @@ def test_the_command_on_lsp(tiny_checkpoint: Path, lsp: Path, capsys: pytest.Cap
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in printed.splitlines()[:18]] == [*PA17.joints, "mean"]
     assert "PCK@0.2 of the torso, %: lsp" in printed
+    assert "PCKh@0.5, %: lsp" in printed
     assert "3 samples" in printed
 
 

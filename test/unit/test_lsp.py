@@ -54,6 +54,31 @@ def test_joints_that_lsp_extended_marks_are_missing(tmp_path: Path) -> None:
     assert load_lsp(tmp_path, extended=True, split="test") == []
 
 
+def test_a_teacher_gives_depths_and_puts_sides_right(tmp_path: Path) -> None:
+    write_set(tmp_path, extended=False, persons=3, pictures=[1, 3])
+    depth = np.full((3, 17), np.nan, np.float32)
+    depth[2] = np.arange(17)
+    swapped = np.array([[False, False], [True, True], [True, False]])
+    np.savez(tmp_path / "teacher.npz", depth=depth, swapped=swapped)
+    plain, (first, third) = load_lsp(tmp_path, False), load_lsp(tmp_path, False, teacher=tmp_path / "teacher.npz")
+    np.testing.assert_array_equal(first.joints, plain[0].joints)
+    np.testing.assert_array_equal(third.joints[:, 2], depth[2])
+    assert third.root_depth == 0  # depths are from the pelvis
+    legs = [PA17.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle") for side in ("left", "right")]
+    mirrored = plain[1].joints[PA17.flip]
+    np.testing.assert_array_equal(third.joints[legs, :2], mirrored[legs, :2])
+    rest = np.delete(np.arange(17), legs)
+    np.testing.assert_array_equal(third.joints[rest, :2], plain[1].joints[rest, :2])
+    np.savez(tmp_path / "other.npz", depth=depth[:2], swapped=swapped[:2])
+    with pytest.raises(DatasetError, match="teach_depth"):
+        load_lsp(tmp_path, False, teacher=tmp_path / "other.npz")
+
+
+def test_the_head_reaches_from_the_neck_to_its_top(tmp_path: Path) -> None:
+    write_set(tmp_path, extended=False, persons=1, pictures=[1])
+    assert load_lsp(tmp_path, False)[0].head == pytest.approx(2**0.5)
+
+
 def test_the_other_set_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     write_set(tmp_path / "lsp", extended=False, persons=2, pictures=[1])
     with pytest.raises(DatasetError, match="is it LSP"):

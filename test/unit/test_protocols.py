@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deephar_ros.camera import PinholeCamera
 from deephar_ros.data.human36m_camera import Human36MCamera
 from deephar_ros.data.samples import Picture, Sample
 from deephar_ros.data.windows import CropWindow, depth_to_unit
-from deephar_ros.skeleton import PA17
+from deephar_ros.skeleton import LIMB_LENGTHS, PA17
 from deephar_ros.train.evaluate import Actions, Poses
 from deephar_ros.train.metrics import aligned_errors
 from deephar_ros.train.protocols import (
     BlockScore,
     Score,
     score_actions,
+    score_camera_space,
     score_from_dict,
     score_human36m,
     score_pckh,
@@ -169,3 +171,57 @@ def test_who_has_no_head_is_left_out_of_pckh(samples: list[Sample]) -> None:
     headless = [*samples[:2], replace(samples[2], head=float("nan"))]
     score = score_pckh(Poses(("p1_l2",), joints, joints[..., 0]), headless, "mpii", "usual")
     assert score.best.mean == 100
+
+
+def average_body() -> np.ndarray:
+    """(17, 3) metres, x right, y down, z forward: somebody who strides, with the limbs of an average body."""
+    bone = {tuple(sorted(pair)): length for pair, length in LIMB_LENGTHS.items()}
+    place = {"pelvis": np.zeros(3), "spine": np.array([0, -0.25, 0])}
+    for side, x in (("left", 0.15), ("right", -0.15)):
+        place[f"{side}_hip"] = np.array([x, 0, 0])
+        place[f"{side}_shoulder"] = np.array([x, -bone[f"{side}_hip", f"{side}_shoulder"], 0])
+        for start, end, along in (
+            ("hip", "knee", (0, 0.8, -4 * x)),
+            ("knee", "ankle", (0, 1, 2 * x)),
+            ("shoulder", "elbow", (3 * x, 0.7, 0.4)),
+            ("elbow", "wrist", (-x, 0.5, -0.6)),
+        ):
+            length = bone[tuple(sorted((f"{side}_{start}", f"{side}_{end}")))]
+            place[f"{side}_{end}"] = place[f"{side}_{start}"] + length * np.array(along) / np.linalg.norm(along)
+    place["thorax"] = (place["left_shoulder"] + place["right_shoulder"]) / 2
+    place["neck"], place["head"] = place["thorax"] + [0, -0.1, 0], place["thorax"] + [0, -0.3, 0]
+    return np.stack([place[joint] for joint in PA17.joints])
+
+
+def test_a_true_pose_of_an_average_body_has_no_error_in_camera_space() -> None:
+    camera = PinholeCamera(800, 800, 320, 240)
+    body = average_body() + [0.2, 0.1, 4.0]
+    seen = np.column_stack([camera.project(body), 1000 * body[:, 2]]).astype(np.float32)
+    window = CropWindow(320, 240, 200, 200)
+    samples = [Sample("a", Picture(Path("x")), seen, PA17, window, 4000.0, camera=camera)] * 2
+    found = np.stack([seen, seen])
+    found[..., 2] = depth_to_unit(seen[:, 2], 4000.0)
+    wrong = found.copy()
+    wrong[:, PA17.index("left_wrist"), 2] += 0.1  # 200 mm
+    poses = Poses(("wrong", "right"), np.stack([wrong, found]), np.ones((2, 2, 17), np.float32))
+    mpjpe, aligned, distance = score_camera_space(poses, samples, "synthetic")
+    assert (mpjpe.unit, aligned.unit, distance.unit) == ("mm", "mm", "% off")
+    assert mpjpe.best.block == "right"
+    assert mpjpe.best.mean < 12  # not 0: weak perspective, and a stride of half a metre at 4 m
+    assert aligned.best.mean < 12 < 2 * 12 < aligned.blocks[0].mean
+    assert mpjpe.blocks[0].parts["left_wrist"] > mpjpe.blocks[1].parts["left_wrist"] + 100
+    assert distance.best.mean < 0.1
+
+
+def test_people_who_are_not_seen_whole_do_not_count_in_camera_space() -> None:
+    camera = PinholeCamera(800, 800, 320, 240)
+    body = average_body() + [0, 0, 3.0]
+    seen = np.column_stack([camera.project(body), 1000 * body[:, 2]]).astype(np.float32)
+    part = seen.copy()
+    part[3] = np.nan
+    window = CropWindow(320, 240, 200, 200)
+    samples = [Sample("a", Picture(Path("x")), s, PA17, window, 3000.0, camera=camera) for s in (part, seen)]
+    found = np.stack([seen, seen])
+    found[..., 2] = depth_to_unit(seen[:, 2], 3000.0)
+    poses = Poses(("only",), found[None], np.ones((1, 2, 17), np.float32))
+    assert score_camera_space(poses, samples, "synthetic")[0].count == 1
