@@ -2,7 +2,8 @@
 
 The split is, in this order: what `split.json` says ({"train": ["wave/001.mp4", ...], "test": [...]}, paths of clips in
 the folder); subfolders `train`, `validation`, `test` with the labels inside; or none, when every clip is in "all" only.
-No joints are annotated.
+No joints are annotated, but where `<clip>.npz` lies beside a video with `joints` (frames, 17, 3): PA17, column and row
+in pixels and depth in mm, NaN where unknown.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deephar_ros.data.arrays import read_npz
+from deephar_ros.data.joints import to_layout
 from deephar_ros.data.pictures import read, video_length
 from deephar_ros.data.samples import Clip, DatasetError, Picture
 from deephar_ros.files import read_json
-from deephar_ros.skeleton import PA16, Layout
+from deephar_ros.geometry import Array
+from deephar_ros.skeleton import PA16, PA17, Layout
 from deephar_ros.sources import PICTURES
 
 SPLITS = ("train", "validation", "val", "test")
@@ -127,5 +131,17 @@ def _clip(name: str, path: Path, label: int, layout: Layout) -> Clip:
     else:
         frames = tuple(Picture(path, number) for number in range(video_length(path)))
     height, width = read(frames[0]).shape[:2]
-    joints = np.full((len(frames), len(layout), 3), np.nan, np.float32)
-    return Clip(name, frames, joints, layout, (width, height), label)
+    joints = _joints(path.with_suffix(".npz"), len(frames), layout)
+    root = joints[:, layout.index("pelvis"), 2]
+    depth = float(np.nanmean(root)) if np.isfinite(root).any() else float("nan")
+    return Clip(name, frames, joints, layout, (width, height), label, depth)
+
+
+def _joints(file: Path, frames: int, layout: Layout) -> Array:
+    """(frames, J, 3) of the file beside a video, NaN if there is none; DatasetError if it is for another one."""
+    if not file.is_file():
+        return np.full((frames, len(layout), 3), np.nan, np.float32)
+    joints = read_npz(file, ["joints"])["joints"]
+    if joints.shape != (frames, len(PA17), 3):
+        raise DatasetError(f"{file}: joints of shape {joints.shape} for {frames} frames of 17 joints; make it again")
+    return to_layout(joints, PA17.joints, layout)
