@@ -34,6 +34,8 @@ class ScaleShift(nn.Module):
         self.register_buffer("shift", shift.reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.onnx.is_in_onnx_export():  # which makes an addcmul a product with 1.0, and so float32 of half
+            return x * self.scale + self.shift
         return torch.addcmul(self.shift, x, self.scale)
 
 

@@ -95,7 +95,7 @@ class StaticCall:
     """
 
     def __init__(self, lane: Lane, function: Function, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        self._lane = lane
+        self._lane, self._function = lane, function  # a recorded graph works in memory that the function may own
         with lane.active():
             self._staging = lane.host(shape, dtype)
             self._input = torch.zeros(shape, dtype=dtype, device=lane.device)

@@ -21,8 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deephar_ros.backend.fold import folded
 from deephar_ros.backend.onnx_fold import fold_constants
 from deephar_ros.checkpoint import ModelSpec, spec_to_dict
+from deephar_ros.files import brief
 from deephar_ros.geometry import Array
 from deephar_ros.model.config import Stage
 from deephar_ros.model.features import pack, section_sizes, unpack
@@ -31,6 +33,7 @@ from deephar_ros.model.spnet import SPNet
 OPSET = 17
 
 GraphName = Literal["frame", "actions", "clip"]
+GraphPrecision = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,15 @@ class InputShape:
                 raise ValueError(f"{name} = {getattr(self, name)} is less than {least}")
 
 
-def export_graph(net: SPNet, spec: ModelSpec, graph: GraphName, shape: InputShape, all_poses: bool = False) -> bytes:
+def export_graph(
+    net: SPNet,
+    spec: ModelSpec,
+    graph: GraphName,
+    shape: InputShape,
+    all_poses: bool = False,
+    precision: GraphPrecision = "float32",
+    device: str = "cpu",
+) -> bytes:
     """One graph of a network, serialised; the same network and arguments give the same bytes.
 
     Args:
@@ -67,31 +78,42 @@ def export_graph(net: SPNet, spec: ModelSpec, graph: GraphName, shape: InputShap
             "actions": `features` (M, T, K) -> the last action block's probabilities, one output per action set.
             "clip": `images` (B, T, 3, H, W) -> every pose (B, T, J, D+1) and all probabilities of every action block.
         shape: sizes of the input, and which of them are dynamic.
+        precision: of weights and convolutions. Inputs, outputs, soft-argmax, sums and softmax stay in float32, so that
+            strongly typed TensorRT computes them so; batch norms are folded before weights are rounded to half.
+        device: where the network runs while it is traced; PyTorch before 2.3 has no half convolutions on a CPU.
 
     Raises:
-        ValueError: the image size does not fit the network, or it has no action blocks for graph "actions".
+        ValueError: the image size does not fit the network, it has no action blocks for graph "actions", or this
+            PyTorch cannot run it in half precision.
     """
-    example = example_input(net, graph, shape)
+    example = example_input(net, graph, shape).to(device)
+    traced = (folded(net).half() if precision == "float16" else net).to(device)
     names = output_names(net, graph, all_poses)
     older: dict[str, Any] = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that this exporter is the older one, and that tracing meets a check of sizes
         file = Path(folder) / "traced.onnx"
-        torch.onnx.export(
-            _Traced(net, graph, all_poses).eval(),
-            (example,),
-            str(file),
-            input_names=["features" if graph == "actions" else "images"],
-            output_names=names,
-            dynamic_axes=_dynamic_axes(graph, names, shape),
-            opset_version=OPSET,
-            **older,
-        )
+        try:
+            torch.onnx.export(
+                _Traced(traced, graph, all_poses).eval(),
+                (example,),
+                str(file),
+                input_names=["features" if graph == "actions" else "images"],
+                output_names=names,
+                dynamic_axes=_dynamic_axes(graph, names, shape),
+                opset_version=OPSET,
+                **older,
+            )
+        except RuntimeError as error:
+            if precision != "float16":
+                raise
+            where = f"PyTorch {torch.__version__} on {device}"
+            raise ValueError(f"{where} cannot run half precision ({brief(error)}); a later one or a GPU can") from error
         model = fold_constants(onnx.load(file))
     for output in model.graph.output:  # the exporter makes up a name for the batch where it is a number
         axis = output.type.tensor_type.shape.dim[0]
         axis.CopyFrom(model.graph.input[0].type.tensor_type.shape.dim[0])
-    properties = {"name": spec.name, "graph": graph, "config": json.dumps(spec_to_dict(spec))}
+    properties = {"name": spec.name, "graph": graph, "precision": precision, "config": json.dumps(spec_to_dict(spec))}
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
@@ -153,6 +175,8 @@ class _Traced(nn.Module):
         self.net, self.graph, self.all_poses = net, graph, all_poses
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        if self.graph != "actions":
+            x = x.to(self.net.entry.conv1.weight.dtype)
         if self.graph == "actions":
             return tuple(self.net.clip_actions(unpack(x, self.net.config))[-1])
         if self.graph == "clip":

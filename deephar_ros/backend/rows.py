@@ -16,13 +16,13 @@ from deephar_ros.pixels import normalise
 def frame_rows(net: SPNet, crops: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, J*(D+1) + K) float32: each crop's last pose, then its features as `pack` lays them."""
     images = normalise(crops.permute(0, 3, 1, 2))  # of (N, S, S, 3): so it is channels-last already
-    poses, features = net.frames(images.to(_precision(net)))
+    poses, features = net.frames(images.to(net.entry.conv1.weight.dtype))
     return torch.cat([poses[-1].flatten(1), *([pack(features)] if features else [])], 1)
 
 
 def action_rows(net: SPNet, clips: Tensor) -> Tensor:
     """(M, T, K) float32 features -> (M, sum of num_actions) float32: the last block's probabilities, set after set."""
-    return torch.cat(net.clip_actions(unpack(clips.to(_precision(net)), net.config))[-1], 1)
+    return torch.cat(net.clip_actions(unpack(clips, net.config))[-1], 1)
 
 
 def split_frame_rows(rows: Array, config: SPNetConfig) -> Prediction:
@@ -35,7 +35,3 @@ def split_action_rows(rows: Array, config: SPNetConfig) -> list[Array]:
     """Per action set (M, num_actions)."""
     ends = [sum(config.num_actions[: i + 1]) for i in range(len(config.num_actions))]
     return [rows[:, end - count : end] for end, count in zip(ends, config.num_actions, strict=True)]
-
-
-def _precision(net: SPNet) -> torch.dtype:
-    return net.entry.conv1.weight.dtype

@@ -188,7 +188,8 @@ class SPNet(nn.Module):
                     xa = self.action_units[f"{stage.resize_name}_action_r0"](xa)
                     xa = xa + lateral[stage.level] if stage.level in lateral else xa
                 f = features[stage.action - 1]
-                planes = [None if part is None else part.permute(0, 3, 1, 2) for part in f]  # B C T J
+                precision = self.entry.conv1.weight.dtype  # what is under the heat maps was summed up in float32
+                planes = [None if part is None else part.permute(0, 3, 1, 2).to(precision) for part in f]  # B C T J
                 xa, probabilities = self.actions[f"act{stage.action}"](*planes, xa)
                 outputs.append(probabilities)
             if xa is not None:
