@@ -24,7 +24,9 @@ from deephar_ros.data.synthetic.poses import PoseSource
 from deephar_ros.data.synthetic.still import Still, render_still
 from deephar_ros.data.synthetic.store import Store, run_tasks
 
-VERSION = 1
+VERSION = 2
+"""1: the bend of the wrist moved half of the forearm."""
+
 PART = 250
 """Pictures in a part."""
 

@@ -123,7 +123,7 @@ def _with_hands(
         )
         frames = np.arange(len(turns))
         goal = places[before, frames] * (1 - share[:, None]) + places[after, frames] * share[:, None]
-        turns = reach(rig, turns, placed, side, goal)
+        turns = reach(rig, turns, root, side, goal)
     return turns
 
 

@@ -8,37 +8,49 @@ from deephar_ros.data.synthetic.rig import SEGMENT, Placed, Rig, arm_frame
 from deephar_ros.data.synthetic.rotations import frame, unit
 from deephar_ros.geometry import Array
 
+ROUNDS = 2
+"""The shoulder goes a little with the arm, so that it is aimed anew."""
 
-def reach(rig: Rig, turns: Array, placed: Placed, side: str, target: Array) -> Array:
+
+def reach(rig: Rig, turns: Array, root: Array, side: str, target: Array) -> Array:
     """Turns (T, 19, 3, 3) whose wrist is at `target` (T, 3) or as near as the arm is long; the elbow stays on its side.
 
     Args:
-        placed: the bones of `turns`.
+        root: (T, 3) metres.
         side: L or R.
     """
+    for _ in range(ROUNDS):
+        turns = _aimed(rig, turns, rig.place(turns, root), side, target)
+    return turns
+
+
+def _aimed(rig: Rig, turns: Array, placed: Placed, side: str, target: Array) -> Array:
     sign = 1.0 if side == "L" else -1.0
-    shoulder, elbow, wrist = (
-        placed.heads[:, rig.body.bone(f"{b}.{side}")] for b in ("upperarm01", "lowerarm01", "wrist")
-    )
+    bones = ("upperarm01", "lowerarm01", "wrist")
+    shoulder, elbow, wrist = (placed.heads[:, rig.body.bone(f"{bone}.{side}")] for bone in bones)
     upper, lower = (float(np.linalg.norm(d[0])) for d in (elbow - shoulder, wrist - elbow))
     line = target - shoulder
     length = np.clip(np.linalg.norm(line, axis=1), abs(upper - lower) + 0.03, upper + lower - 0.005)[:, None]
     along = unit(line)
-    pole = elbow - shoulder
-    pole = pole - along * (pole * along).sum(1, keepdims=True)
-    chest = turns[:, SEGMENT["chest"]]
-    spare = np.einsum("tij,j->ti", chest, [sign * 1.0, 0.2, -0.7])  # out and down, for arms that point at the target
-    pole = unit(pole) + 0.2 * (spare - along * (spare * along).sum(1, keepdims=True))
     cos = np.clip((upper**2 + length**2 - lower**2) / (2 * upper * length), -1, 1)
-    bend = along * cos + unit(pole - along * (pole * along).sum(1, keepdims=True)) * np.sqrt(1 - cos**2)
-    first, second = bend * upper, along * length - bend * upper
-    hinge = np.cross(first, second)
-    moved = turns.copy()
-    rest = arm_frame(sign)
-    moved[:, SEGMENT[f"upperarm.{side}"]] = frame(first, hinge) @ rest.T
+    out = _pole(turns[:, SEGMENT["chest"]], elbow - shoulder, along, sign)
+    first = upper * (along * cos + out * np.sqrt(1 - cos**2))
+    second = along * length - first
+    hinge, rest = np.cross(first, second), arm_frame(sign)
     fore = frame(second, hinge) @ rest.T
-    before = turns[:, SEGMENT[f"forearm.{side}"]]
-    moved[:, SEGMENT[f"forearm.{side}"]] = fore
-    hand = turns[:, SEGMENT[f"hand.{side}"]]
-    moved[:, SEGMENT[f"hand.{side}"]] = fore @ np.swapaxes(before, -1, -2) @ hand
+    forearm, hand = SEGMENT[f"forearm.{side}"], SEGMENT[f"hand.{side}"]
+    moved = turns.copy()
+    moved[:, SEGMENT[f"upperarm.{side}"]] = frame(first, hinge) @ rest.T
+    moved[:, forearm] = fore
+    moved[:, hand] = fore @ np.swapaxes(turns[:, forearm], -1, -2) @ turns[:, hand]
     return moved
+
+
+def _pole(chest: Array, elbow: Array, along: Array, sign: float) -> Array:
+    """(T, 3) to which side of the line to the target the elbow is: where it was, and where that is the line itself,
+    out and down."""
+
+    def across(vector: Array) -> Array:
+        return np.asarray(vector - along * (vector * along).sum(1, keepdims=True))
+
+    return unit(unit(across(elbow)) + 0.2 * across(np.einsum("tij,j->ti", chest, [sign, 0.2, -0.7])))

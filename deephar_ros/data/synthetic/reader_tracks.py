@@ -42,7 +42,7 @@ def load_synthetic_tracks(
     unknown = set(sources) - set(about["sources"])
     if unknown:
         raise DatasetError(f"{folder} has no source {sorted(unknown)[0]}; it has {', '.join(about['sources'])}")
-    table = read_npz(file, ["joints", "label", "frame_label", "source", "subject", "way"])
+    table = read_npz(file, ["joints", "label", "frame_label", "source", "subject", "way", "elevation"])
     joints = table["joints"]
     if joints.shape[2:] != (len(PA17), 3) or any(len(column) != len(joints) for column in table.values()):
         raise DatasetError(f"{file}: joints of shape {joints.shape}, not (tracks, frames, 17, 3) as the rest; {_MAKE}")
@@ -61,6 +61,7 @@ def load_synthetic_tracks(
                 label=int(table["label"][number]),
                 root_depth=float(placed[:, layout.index("pelvis"), 2].mean()),
                 subject=f"body{table['subject'][number]}",
+                elevation=float(table["elevation"][number]),
                 frame_labels=table["frame_label"][number].astype(np.int64),
             )
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deephar_ros.data.synthetic.body import Body, Figure
-from deephar_ros.data.synthetic.rotations import frame, slerp, upright
+from deephar_ros.data.synthetic.rotations import about, frame, slerp, to_quaternion, upright
 from deephar_ros.geometry import Array
 from deephar_ros.skeleton import PA17
 
@@ -43,7 +43,7 @@ _FOLLOWS = (
     ("shoulder01", "clavicle", "upperarm", 0.35),
     ("upperarm", "upperarm", "upperarm", 0.0),
     ("lowerarm01", "forearm", "forearm", 0.0),
-    ("lowerarm02", "forearm", "hand", 0.5),
+    ("lowerarm02", "forearm", "hand", 0.5),  # the twist alone
     ("wrist", "hand", "hand", 0.0),
     ("finger", "hand", "hand", 0.0),
     ("metacarpal", "hand", "hand", 0.0),
@@ -96,7 +96,8 @@ class Rig:
         heads, plan = self.figure.heads, self._plan
         moved = turns @ self._rest
         between = slerp(moved[:, plan.first], moved[:, plan.second], plan.share)
-        rotation = np.concatenate([moved, between], 1)[:, plan.of_bone]
+        twisted = [turns[:, a] @ _half_twist(turns[:, a], turns[:, b]) @ self._rest[a] for a, b in _TWISTED]
+        rotation = np.concatenate([moved, between, np.stack(twisted, 1)], 1)[:, plan.of_bone]
         position = np.empty((len(turns), len(heads), 3))
         for i, p in enumerate(self.body.parents):
             position[:, i] = root if p < 0 else position[:, p] + rotation[:, p] @ (heads[i] - heads[p])
@@ -158,9 +159,19 @@ def _length(at: dict[str, Array], a: str, b: str) -> float:
     return float(np.linalg.norm(at[a] - at[b]))
 
 
+_TWISTED = [(SEGMENT[f"forearm.{side}"], SEGMENT[f"hand.{side}"]) for side in "LR"]
+
+
+def _half_twist(fore: Array, hand: Array) -> Array:
+    """Half of the hand's turn about the forearm's axis, relative to the forearm; (T, 3, 3) each."""
+    relative = to_quaternion(np.swapaxes(fore, -1, -2) @ hand)
+    angle = 2 * np.arctan2(relative[..., 1], relative[..., 0])
+    return about(0, ((angle + np.pi) % (2 * np.pi) - np.pi) / 2)
+
+
 class _Plan(NamedTuple):
     """How bones turn: `of_bone` (B,) is a segment, or counted from 19 a turn `share` of the way from `first` to
-    `second`, (n,) each."""
+    `second`, (n,) each, or counted on from there one of `_TWISTED`."""
 
     first: list[int]
     second: list[int]
@@ -171,8 +182,9 @@ class _Plan(NamedTuple):
 @lru_cache(4)
 def _plan(bones: tuple[str, ...]) -> _Plan:
     follows = [_follows(name) for name in bones]
-    mixed = sorted({key for key in follows if key[2] > 0})
-    of_bone = [len(SEGMENTS) + mixed.index(key) if key[2] > 0 else key[0] for key in follows]
+    mixed = sorted({key for key in follows if key[2] > 0 and key[:2] not in _TWISTED})
+    order = [(i, i, 0.0) for i in range(len(SEGMENTS))] + mixed + [(a, b, 0.5) for a, b in _TWISTED]
+    of_bone = [order.index(key) for key in follows]
     first, second, share = zip(*mixed, strict=True)
     return _Plan(list(first), list(second), np.array(share), of_bone)
 

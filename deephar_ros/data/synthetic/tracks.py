@@ -24,7 +24,7 @@ from deephar_ros.data.synthetic.rig import Rig
 from deephar_ros.data.synthetic.store import Store, run_tasks
 from deephar_ros.geometry import Array
 
-VERSION, PART = 1, 500
+VERSION, PART = 2, 500
 FRAMES, FPS, SIZE = 72, 30.0, 512
 """Of a track; and pixels of the picture's sides, out of which joints may be."""
 
