@@ -25,6 +25,7 @@ class PipelineSettings:
         clip_spacing: seconds between the frames of a clip; 0: as the model was trained.
         min_cutoff, beta: One-Euro filter of the displayed poses, Hz and 1 per unit of speed; min_cutoff 0: off.
         label_margin: by how much another action must be more probable before its label is displayed.
+        side_patience: seconds for which an exchange of left and right limbs is taken for a mistake; 0: never.
     """
 
     track: TrackSettings
@@ -33,6 +34,7 @@ class PipelineSettings:
     min_cutoff: float = 1.5
     beta: float = 10.0
     label_margin: float = 0.1
+    side_patience: float = 0.4
 
 
 def node_settings() -> PipelineSettings:
@@ -45,4 +47,5 @@ def node_settings() -> PipelineSettings:
         min_cutoff=values["smooth_min_cutoff"],
         beta=values["smooth_beta"],
         label_margin=values["label_margin"],
+        side_patience=values["side_patience"],
     )

@@ -11,6 +11,7 @@ from deephar_ros.depth import locate
 from deephar_ros.geometry import Array
 from deephar_ros.people import Action, Frame, Person, Result, State
 from deephar_ros.settings import PipelineSettings
+from deephar_ros.sides import SteadySides
 from deephar_ros.skeleton import Layout
 from deephar_ros.smooth import PoseSmoother, SteadyLabel
 from deephar_ros.track import Look, Sighting, Tracker
@@ -29,6 +30,7 @@ class View:
         self.tracker = Tracker(settings.track, f"{name}_" if name else "")
         self._smoother = PoseSmoother(settings.min_cutoff, settings.beta)
         self._steady = SteadyLabel(settings.label_margin)
+        self._sides = SteadySides(layout, settings.side_patience)
         self._layout = layout
         self._depth_range = depth_range
         self._last: dict[str, Person] = {}
@@ -40,6 +42,7 @@ class View:
         if (settings.min_cutoff, settings.beta) != (self._smoother.min_cutoff, self._smoother.beta):
             self._smoother = PoseSmoother(settings.min_cutoff, settings.beta)
         self._steady.margin = settings.label_margin
+        self._sides.patience = settings.side_patience
 
     def went_back(self, stamp: int) -> bool:
         """Whether time went backwards with the frame of this stamp (ns): a bag starts again, a simulator was reset."""
@@ -82,6 +85,8 @@ class View:
 
     def _person(self, who: Sighting, frame: Frame, joints: Array, pose: Array) -> Person:
         height, width = frame.pixels.shape[:2]
+        order = self._sides(who.id, joints, frame.stamp)
+        joints, pose = joints[order], pose[order]
         confidence = pose[:, -1]
         position, source = locate(
             joints, self._z(pose), confidence, self._layout, frame.camera, frame.depth, (width, height)
@@ -97,4 +102,5 @@ class View:
     def _lost(self, ids: list[str]) -> tuple[Person, ...]:
         for who in ids:
             self._steady.forget(who)
+            self._sides.forget(who)
         return tuple(replace(self._last.pop(who), state=State.LOST) for who in ids if who in self._last)

@@ -125,6 +125,13 @@ class PerceptionParameters:
         1.0,
         live=True,
     )
+    side_patience: float = parameter(
+        PipelineSettings.side_patience,
+        "Seconds for which an exchange of left and right limbs is taken for a mistake of the network; 0: never.",
+        0.0,
+        5.0,
+        live=True,
+    )
     smooth_messages: bool = parameter(False, "Smooth the published skeletons, too (not for learning).", live=True)
     smooth_min_cutoff: float = parameter(
         PipelineSettings.min_cutoff,

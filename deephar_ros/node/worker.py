@@ -161,4 +161,5 @@ def pipeline_settings(settings: PerceptionParameters) -> PipelineSettings:
         min_cutoff=settings.smooth_min_cutoff,
         beta=settings.smooth_beta,
         label_margin=settings.label_margin,
+        side_patience=settings.side_patience,
     )
