@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from deephar_ros.data.resample import Image
 from deephar_ros.data.synthetic.assets import Assets
-from deephar_ros.data.synthetic.backdrop import draw_light
+from deephar_ros.data.synthetic.backdrop import Light, draw_light
 from deephar_ros.data.synthetic.camera import Camera, aim, draw_view
-from deephar_ros.data.synthetic.draw import SMOOTH, Drawn, draw, ground_shadow, move
+from deephar_ros.data.synthetic.draw import SMOOTH, Drawn, draw, ground_shadow
 from deephar_ros.data.synthetic.occluders import SHARE, draw_occluders
-from deephar_ros.data.synthetic.outfit import dress
-from deephar_ros.data.synthetic.poses import Pose, PoseSource
-from deephar_ros.data.synthetic.rig import Rig
+from deephar_ros.data.synthetic.people import Person, draw_company, draw_person
+from deephar_ros.data.synthetic.poses import PoseSource
 from deephar_ros.geometry import Array
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
@@ -54,41 +53,42 @@ class Still:
 def render_still(assets: Assets, poses: PoseSource, size: int, seed: int, number: int) -> Still:
     """Picture `number` of `seed`."""
     rng = np.random.default_rng([seed, number])
-    subject = int(rng.choice(assets.subjects))
-    figure = assets.body.figure(assets.body.shapes[subject])
-    pose = poses.draw(rng)
-    rig = Rig(assets.body, figure)
-    placed = rig.place(pose.turns[None], np.zeros((1, 3)))
-    printed = assets.backgrounds.picture(rng)
-    outfit = dress(assets.body, assets.anatomy, figure, assets.wardrobe, rng, printed)
-    vertices = move(outfit, placed.turns[0], placed.shifts[0])
-    lift = _height(pose, rng) - float(vertices[:, 2].min())
-    vertices[:, 2] += lift
-    joints = rig.joints(placed)[0] + [0, 0, lift]
-    camera = _camera(vertices, joints, size, rng)
-    background = assets.backgrounds.draw(size, rng)
-    light = draw_light(background, rng)
-    drawn = draw(outfit, vertices, camera, light)
-    if not pose.airborne:
-        background = background * ground_shadow(outfit, vertices, camera, light)[..., None]
-    picture = background * (1 - drawn.alpha[..., None]) + drawn.colour
-    seen = camera.project(joints)
-    picture, hidden = _occluded(assets, picture, seen, rng)
-    visibility = see(seen, drawn, hidden)
-    pixels = seen * [1, 1, 1000]
-    return Still(to_bytes(picture), pixels.astype(np.float32), visibility, camera, subject, pose.motion)
-
-
-def _occluded(assets: Assets, picture: Array, joints: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """The picture with something before the person now and then, and where that is."""
-    size = len(picture)
+    person = draw_person(assets, poses, rng)
+    camera = _camera(person, size, rng)
+    seen = camera.project(person.joints)
+    picture = assets.backgrounds.draw(size, rng)
+    light = draw_light(picture, rng)
+    other = draw_company(assets, poses, rng)
+    before = other is not None and camera.project(other.joints)[0, 2] < seen[0, 2]
+    hidden = np.zeros((size, size), np.float32)
+    if other and not before:
+        picture = over(picture, other, camera, light)[0]
+    picture, drawn = over(picture, person, camera, light)
+    if other and before:
+        covered, front = over(picture, other, camera, light)
+        if _share(front.alpha, seen) <= MOST_HIDDEN:
+            picture, hidden = covered, front.alpha
     if rng.random() < SHARE:
-        box = np.concatenate([joints[:, :2].min(0), joints[:, :2].max(0)]).clip(0, size)
-        covered, hidden = draw_occluders(picture, box, assets.backgrounds.picture(rng), rng)
-        columns, rows = joints[:, :2].astype(int).clip(0, size - 1).T
-        if (hidden[rows, columns] > 0.5).mean() <= MOST_HIDDEN:
-            return covered, hidden
-    return picture, np.zeros((size, size), np.float32)
+        box = np.concatenate([seen[:, :2].min(0), seen[:, :2].max(0)]).clip(0, size)
+        covered, front_of = draw_occluders(picture, box, assets.backgrounds.picture(rng), rng)
+        if _share(np.maximum(front_of, hidden), seen) <= MOST_HIDDEN:
+            picture, hidden = covered, np.maximum(front_of, hidden)
+    visibility, pixels = see(seen, drawn, hidden), (seen * [1, 1, 1000]).astype(np.float32)
+    return Still(to_bytes(picture), pixels, visibility, camera, person.subject, person.pose.motion)
+
+
+def over(picture: Array, person: Person, camera: Camera, light: Light) -> tuple[Array, Drawn]:
+    """The picture (size, size, 3) with a person before it, and the person alone."""
+    drawn = draw(person.outfit, person.vertices, camera, light)
+    if not person.pose.airborne:
+        picture = picture * ground_shadow(person.outfit, person.vertices, camera, light)[..., None]
+    return picture * (1 - drawn.alpha[..., None]) + drawn.colour, drawn
+
+
+def _share(mask: Array, joints: Array) -> float:
+    """Of joints that a mask (size, size) covers."""
+    columns, rows = joints[:, :2].clip(0, len(mask) - 1).astype(int).T
+    return float((mask[rows, columns] > 0.5).mean())
 
 
 def to_bytes(picture: Array) -> Image:
@@ -107,17 +107,13 @@ def see(joints: Array, drawn: Drawn, hidden: Array) -> NDArray[np.uint8]:
     return np.where(inside, np.where(covered, HIDDEN, VISIBLE), OUTSIDE).astype(np.uint8)
 
 
-def _height(pose: Pose, rng: np.random.Generator) -> float:
-    return float(rng.uniform(0.05, 0.8)) if pose.airborne else 0.0
-
-
-def _camera(vertices: NDArray[np.float32], joints: Array, size: int, rng: np.random.Generator) -> Camera:
+def _camera(person: Person, size: int, rng: np.random.Generator) -> Camera:
     """A random one that shows enough of the person."""
-    some = vertices[::7].astype(float)
+    some = person.vertices[: person.body_vertices : 7].astype(float)
     middle = (some.min(0) + some.max(0)) / 2
     reach = float(np.linalg.norm(some - middle, axis=1).max())
     while True:
         camera = aim(draw_view(rng, reach), some, size, rng.normal(0, 0.12, 3) * reach)
-        pixels = camera.project(joints)[:, :2]
+        pixels = camera.project(person.joints)[:, :2]
         if ((pixels >= 0) & (pixels < size)).all(-1).sum() >= LEAST_JOINTS:
             return camera
