@@ -22,7 +22,7 @@ CLEAR = 0.6
 """Sides count as exchanged if the limbs then move less than this share of what they would move otherwise."""
 
 GAP = 0.2
-"""Seconds after which where a limb was says nothing about where it is: legs of a walker change places in half a second."""
+"""Seconds after which the last place of a limb says nothing: a walker's legs change places in half a second."""
 
 
 @dataclass
