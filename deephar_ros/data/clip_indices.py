@@ -55,6 +55,14 @@ def middle_clip(length: int, frames: int, spacing: int) -> list[int]:
     return _frames_from(int(room / 2), frames, spacing, stretch)
 
 
+def spread_clips(length: int, frames: int, spacing: int, count: int) -> list[list[int]]:
+    """Frames of `count` clips evenly from the start of a video to its end; of one, in the middle (`middle_clip`)."""
+    if count == 1:
+        return [middle_clip(length, frames, spacing)]
+    stretch, spacing, room = _fitted(length, frames, spacing)
+    return [_frames_from(round(room * k / (count - 1)), frames, spacing, stretch) for k in range(count)]
+
+
 def random_clip(length: int, frames: int, spacing: int, rng: np.random.Generator) -> list[int]:
     """Frames of a clip anywhere in a video, for training; short videos as in `middle_clip`."""
     stretch, spacing, room = _fitted(length, frames, spacing)

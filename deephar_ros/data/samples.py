@@ -69,6 +69,7 @@ class Clip:
         label: place of the action in the data set's `labels`.
         root_depth: mm, mean over the video; NaN if unknown.
         frame_labels: (N,) the action in each frame, -1 for none, where it is not the same all the time.
+        elevation: of the camera over the horizon, degrees; NaN if unknown.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Clip:
     root_depth: float = float("nan")
     subject: str = ""
     frame_labels: NDArray[np.int64] | None = None
+    elevation: float = float("nan")
 
 
 class DatasetError(ValueError):

@@ -38,6 +38,7 @@ SETS = {
     "ntu": DataSet("ntu", "load_ntu_clips", ("train", "test")),
     "utd_mhad": DataSet("utd_mhad", "load_utd_mhad_clips", ("train", "test")),
     "synthetic": DataSet("synthetic.reader", "load_synthetic", ("train", "test", "all")),
+    "synthetic_tracks": DataSet("synthetic.reader_tracks", "load_synthetic_tracks", ("train", "test", "all")),
     "folder": DataSet("folder", "load_folder_clips", ("train", "validation", "test", "all")),
 }
 
@@ -62,4 +63,8 @@ def labels_of(name: str, folder: Path) -> tuple[str, ...]:
         from deephar_ros.data.folder import folder_labels
 
         return folder_labels(folder)
+    if name == "synthetic_tracks":
+        from deephar_ros.data.synthetic.reader_tracks import track_labels
+
+        return track_labels(folder)
     return getattr(import_module(f"deephar_ros.data.{SETS[name].module}"), "LABELS", ())

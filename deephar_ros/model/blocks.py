@@ -59,11 +59,15 @@ class SeparableConv(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
+BATCH_NORM_MOMENTUM = 0.01
+"""Keras' 0.99, as PyTorch counts it."""
+
+
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation with Keras' epsilon 1e-3 and momentum 0.99 (0.01 as PyTorch counts it)."""
+    """Batch normalisation with Keras' epsilon 1e-3 and momentum."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-3, momentum=0.01)
+        super().__init__(channels, eps=1e-3, momentum=BATCH_NORM_MOMENTUM)
 
 
 class ResidualUnit(nn.Module):

@@ -8,12 +8,16 @@ from typing import Literal
 
 from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.augment import AugmentConfig
+from deephar_ros.data.seen import SeenConfig
+from deephar_ros.model.blocks import BATCH_NORM_MOMENTUM
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT
 
 MOST_ITEMS = 65536
 """In a batch."""
 
-Reader = Literal["lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder", "synthetic"]
+Reader = Literal[
+    "lsp", "lspet", "mpii", "human36m", "penn", "ntu", "utd_mhad", "folder", "synthetic", "synthetic_tracks"
+]  # fmt: skip
 
 
 def _check(owner: object, **conditions: bool) -> None:
@@ -39,6 +43,10 @@ class SetConfig:
         protocol: which of NTU's splits.
         teacher: file with depths of LSP's persons and with their sides put right (`data.lsp.read_teacher`).
         folds, use_folds: only the items whose number modulo `folds` is among `use_folds`.
+        labels: the model's action for each of the set's; clips of others are left out. Empty: that of the same
+            number, for synthetic tracks of the same name.
+        only, without: patterns (* and ?) of the names of clips that are taken, or left out.
+        clips: of a video, evenly over its length, whose mean is its evaluation; from poses or features only.
     """
 
     name: str
@@ -55,6 +63,10 @@ class SetConfig:
     teacher: str | None = None
     folds: int = 1
     use_folds: tuple[int, ...] = (0,)
+    labels: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ("*",)
+    without: tuple[str, ...] = ()
+    clips: int = 1
 
     def __post_init__(self) -> None:
         _check(
@@ -63,6 +75,7 @@ class SetConfig:
             spacing=all(spacing >= 1 for spacing in self.spacing) and bool(self.spacing),
             every=self.every >= 1,
             use_folds=all(0 <= fold < self.folds for fold in self.use_folds),
+            clips=1 <= self.clips <= 100,
         )
 
 
@@ -110,13 +123,15 @@ class FeaturesConfig:
     """What action batches are made of.
 
     Attributes:
-        kind: pictures; or, for the action path alone, `poses`: annotated poses without appearance; `network`: what the
-            network of `start` sees, which stays as it is.
+        kind: pictures; or, for the action path alone, `poses`: annotated poses without appearance; `seen`: the same as
+            the node's network would find them; `network`: what the network of `start` sees, which stays as it is.
         cache: folder for what the network sees of every frame.
+        seen: the errors of poses that are found.
     """
 
-    kind: Literal["pictures", "poses", "network"] = "pictures"
+    kind: Literal["pictures", "poses", "seen", "network"] = "pictures"
     cache: str | None = None
+    seen: SeenConfig = field(default_factory=SeenConfig)
 
     def __post_init__(self) -> None:
         _check(self, cache=(self.cache is not None) == (self.kind == "network"))
@@ -179,6 +194,7 @@ class StageConfig:
         frozen_norm: how the batch normalisation of weights that are not trained works. `running`: by its running
             statistics, as in use. `batch`: by the batch's, without changing the running ones, as Keras 2.1.4 did.
         fixed_norm: all batch normalisation by running statistics: exact with small or divided batches.
+        norm_momentum: share of a batch in the running statistics. Short runs need more than the authors' 0.01.
         separate_updates: first an update by the pose loss and then one by the action loss, each with moments of its
             own, as in the released code; else one update by their sum.
         copy_replica: begin by copying the heat and depth maps' weights to the replicas that the action path reads.
@@ -196,6 +212,7 @@ class StageConfig:
     train: Literal["all", "action"] = "all"
     frozen_norm: Literal["running", "batch"] = "running"
     fixed_norm: bool = False
+    norm_momentum: float = BATCH_NORM_MOMENTUM
     separate_updates: bool = False
     copy_replica: bool = False
     optimizer: OptimizerConfig | None = None
@@ -206,6 +223,7 @@ class StageConfig:
             self,
             epochs=self.epochs > 0,
             epoch_steps=self.epoch_steps >= 1,
+            norm_momentum=0 < self.norm_momentum <= 1,
             accumulate=1 <= self.accumulate <= MOST_ITEMS,
             batch=1 <= self.batch <= MOST_ITEMS and self.batch % max(1, self.accumulate) == 0,
             clips=1 <= self.clips <= MOST_ITEMS and self.clips % max(1, min(self.accumulate, self.clips)) == 0,

@@ -15,9 +15,11 @@ from deephar_ros.data.frames import PoseFrames
 from deephar_ros.data.mix import Mix
 from deephar_ros.data.view import Augmentation
 from deephar_ros.model.spnet import SPNet
+from deephar_ros.settings import node_settings
 from deephar_ros.train.config import RunConfig, SetConfig
 from deephar_ros.train.distributed import Group
 from deephar_ros.train.feature_cache import cached_rows
+from deephar_ros.train.seen_rows import SeenRows
 from deephar_ros.train.sets import load_clips, load_samples, paper_changes
 from deephar_ros.train.tracks import NetworkRows, PoseRows, RowReader, TrackClips
 
@@ -79,7 +81,7 @@ class Loader:
         model = self.run.model
         if self.run.features.kind != "pictures":
             return track_clips(self.run, cfg, self.data, self.net, self.device)
-        clips, changes = load_clips(cfg, self.data, model.layout), augmentation(self.run, cfg, clips=True)
+        clips, changes = load_clips(cfg, self.data, model), augmentation(self.run, cfg, clips=True)
         return ActionClips(
             clips,
             model.clip_frames,
@@ -105,9 +107,11 @@ class Loader:
 
 def track_clips(run: RunConfig, cfg: SetConfig, data: Path, net: SPNet, device: torch.device) -> TrackClips:
     """Clips of a set as the run's action path sees them; the first time a network goes over all frames."""
-    clips = load_clips(cfg, data, run.model.layout)
+    clips = load_clips(cfg, data, run.model)
     rows: RowReader
-    if run.features.cache is None:
+    if run.features.kind == "seen":
+        rows = SeenRows(clips, run.model.network, run.features.seen, node_settings().track.margin)
+    elif run.features.cache is None:
         rows = PoseRows(clips, run.model.network, augmentation(run, cfg, clips=True))
     else:
         file = Path(run.features.cache) / f"{cfg.name}.npy"

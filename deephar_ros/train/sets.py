@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.paper_augment import (
     HUMAN36M,
     MPII,
@@ -17,6 +21,7 @@ from deephar_ros.data.paper_augment import (
     PaperConfig,
 )
 from deephar_ros.data.samples import Clip, DatasetError, Sample
+from deephar_ros.data.sets import labels_of
 from deephar_ros.data.windows import clip_window
 from deephar_ros.skeleton import Layout
 from deephar_ros.train.config import SetConfig
@@ -62,13 +67,45 @@ def load_samples(cfg: SetConfig, data: Path, layout: Layout) -> list[Sample]:
 
         samples = load_synthetic(folder, split, layout)
     else:
-        return [sample for clip in load_clips(cfg, data, layout) for sample in clip_samples(clip, cfg.every)]
+        return [sample for clip in _read_clips(cfg, data, layout) for sample in clip_samples(clip, cfg.every)]
     described = [s for s in samples if np.isfinite(s.joints[:, :2]).all(-1).sum() >= cfg.least_joints]
     return _part(cfg, described)
 
 
-def load_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
-    """Videos with actions; DatasetError if the set has none, or from the reader."""
+def load_clips(cfg: SetConfig, data: Path, model: ModelSpec) -> list[Clip]:
+    """Videos with actions, labelled as the model's set of actions says; DatasetError if the set has none, or from the
+    reader."""
+    clips = _read_clips(cfg, data, model.layout)
+    if cfg.reader == "synthetic_tracks" and not cfg.labels:  # made for this model or another: by their names
+        names = labels_of(cfg.reader, data / cfg.folder)
+        return relabelled(clips, replace(cfg, labels={name: name for name in names}), names, model)
+    return relabelled(clips, cfg, labels_of(cfg.reader, data / cfg.folder), model) if cfg.labels else clips
+
+
+def relabelled(clips: list[Clip], cfg: SetConfig, names: Sequence[str], model: ModelSpec) -> list[Clip]:
+    """The clips of the actions in `cfg.labels`, with the model's numbers of these; of single frames -1 for others.
+
+    Raises:
+        DatasetError: an action is not among the set's `names`, or not among the model's.
+    """
+    known = model.labels[cfg.action_set]
+    for own, meant in cfg.labels.items():
+        if own not in names or meant not in known:
+            place, there = ("the set", names) if own not in names else ("the model", known)
+            raise DatasetError(f"data set {cfg.name}: labels: {own}: {meant}: {place} has only {', '.join(there)}")
+    number = np.full(len(names) + 1, -1)  # the last is that of -1
+    for own, meant in cfg.labels.items():
+        number[list(names).index(own)] = known.index(meant)
+    moved = [
+        replace(clip, label=int(number[clip.label]), frame_labels=None if each is None else number[each])
+        for clip in clips
+        for each in [clip.frame_labels]
+        if number[clip.label] >= 0
+    ]
+    return _some(cfg, moved, len(clips))
+
+
+def _read_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
     folder, split = data / cfg.folder, cast(Any, cfg.split)
     if cfg.reader == "penn":
         from deephar_ros.data.penn_action import load_penn_action_clips
@@ -86,6 +123,10 @@ def load_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
         from deephar_ros.data.human36m import load_human36m_clips
 
         return _part(cfg, load_human36m_clips(folder, split, layout))
+    if cfg.reader == "synthetic_tracks":
+        from deephar_ros.data.synthetic.reader_tracks import load_synthetic_tracks
+
+        return _part(cfg, _named(cfg, load_synthetic_tracks(folder, split, layout)))
     if cfg.reader == "folder":
         from deephar_ros.data.folder import load_folder_clips
 
@@ -112,8 +153,6 @@ def clip_samples(clip: Clip, every: int) -> list[Sample]:
 
 def paper_changes(cfg: SetConfig, clips: bool, exact: bool) -> PaperConfig:
     """How the authors vary the crops of a set."""
-    from dataclasses import replace
-
     changes = CLIP_CHANGES.get(cfg.reader, PENN_CLIPS) if clips else FRAME_CHANGES.get(cfg.reader, MPII)
     return replace(changes, exact=exact)
 
@@ -122,6 +161,20 @@ def _part(cfg: SetConfig, items: list[Item]) -> list[Item]:
     """The rows and folds that are wanted; DatasetError if nothing is left."""
     first, end = cfg.rows
     chosen = [item for i, item in enumerate(items[first : end or None]) if i % cfg.folds in cfg.use_folds]
+    return _some(cfg, chosen, len(items))
+
+
+def _named(cfg: SetConfig, clips: list[Clip]) -> list[Clip]:
+    """The clips whose names fit."""
+
+    def fits(name: str, patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    return [clip for clip in clips if fits(clip.name, cfg.only) and not fits(clip.name, cfg.without)]
+
+
+def _some(cfg: SetConfig, chosen: list[Item], count: int) -> list[Item]:
+    """DatasetError if nothing is left."""
     if not chosen:
-        raise DatasetError(f"data set {cfg.name}: nothing is left of {len(items)} items")
+        raise DatasetError(f"data set {cfg.name}: nothing is left of {count} items")
     return chosen

@@ -11,11 +11,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from deephar_ros.model.blocks import BatchNorm
 from deephar_ros.model.spnet import PredictionBlock, SPNet
 from deephar_ros.train.config import StageConfig
-
-_MOMENTUM = BatchNorm(1).momentum
 
 
 def is_action_weight(name: str) -> bool:
@@ -36,7 +33,7 @@ def set_mode(net: SPNet, stage: StageConfig) -> None:
     for name, module in net.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             frozen = stage.train == "action" and not is_action_weight(name)
-            module.momentum = 0.0 if frozen else _MOMENTUM  # 0: running statistics stay
+            module.momentum = 0.0 if frozen else stage.norm_momentum  # 0: running statistics stay
             module.train(not stage.fixed_norm and not (frozen and stage.frozen_norm == "running"))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from deephar_ros.data.clip_indices import middle_clip, random_clip
+from deephar_ros.data.clip_indices import random_clip, spread_clips
 from deephar_ros.data.clips import clip_root_depth
 from deephar_ros.data.paper_augment import PaperConfig, Parameters, view_of
 from deephar_ros.data.samples import Clip, DatasetError
@@ -24,6 +24,9 @@ from deephar_ros.model.features import pack
 from deephar_ros.model.spnet import ActionFeatures
 
 Random = np.random.Generator
+
+DRAWS = 3
+"""Of a clip, until it shows the action of its video more than others, which are seen enough in videos of their own."""
 
 
 class RowReader(Protocol):
@@ -101,13 +104,43 @@ class TrackClips(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, k))
-        index = k % len(self.clips)
-        chosen = random_clip(len(self.clips[index].frames), self.frames, int(rng.choice(self.spacings)), rng)
+        index, spacing = k % len(self.clips), int(rng.choice(self.spacings))
+        clip = self.clips[index]
+        for _ in range(DRAWS):
+            chosen = random_clip(len(clip.frames), self.frames, spacing, rng)
+            if label_of(clip, chosen) == clip.label:
+                break
         labels = torch.full((self.action_sets,), -1)
-        labels[self.action_set] = self.clips[index].label
+        labels[self.action_set] = label_of(clip, chosen)
         return self.rows.read(index, chosen, rng), torch.zeros(0), labels
 
     def middle(self, index: int) -> Tensor:
-        """(T, K) rows of the clip in the middle of a video, for evaluation."""
-        spacing = self.spacings[len(self.spacings) // 2]
-        return self.rows.read(index, middle_clip(len(self.clips[index].frames), self.frames, spacing), None)
+        """(T, K) rows of the clip in the middle of a video, or of the action in it, for evaluation."""
+        return self.evaluation(index, 1)[0]
+
+    def evaluation(self, index: int, count: int) -> Tensor:
+        """(count, T, K) rows of clips evenly over a video, or over the action in it; the middle one if there is one."""
+        clip, spacing = self.clips[index], self.spacings[len(self.spacings) // 2]
+        first, length = action_part(clip, (self.frames - 1) * spacing + 1)
+        clips = spread_clips(length, self.frames, spacing, count)
+        return torch.stack([self.rows.read(index, [first + t for t in chosen], None) for chosen in clips])
+
+
+def label_of(clip: Clip, chosen: Sequence[int]) -> int:
+    """The action of these frames of a video: the video's if as many frames show it as any other."""
+    if clip.frame_labels is None:
+        return clip.label
+    labels, counts = np.unique(clip.frame_labels[list(chosen)], return_counts=True)
+    most = labels[counts == counts.max()]
+    return clip.label if clip.label in most else int(most[0])
+
+
+def action_part(clip: Clip, span: int) -> tuple[int, int]:
+    """First frame and length of the part of a video that shows its action, at least `span` frames if it has as many."""
+    total = len(clip.frames)
+    if clip.frame_labels is None or not (clip.frame_labels == clip.label).any():
+        return 0, total
+    at = np.flatnonzero(clip.frame_labels == clip.label)
+    length = min(total, max(int(at[-1] - at[0]) + 1, span))
+    first = min(max(0, int(at[0] + at[-1] + 1 - length) // 2), total - length)
+    return first, length

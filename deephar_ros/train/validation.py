@@ -20,7 +20,7 @@ from deephar_ros.train.metrics import pckh, torso_pck
 from deephar_ros.train.sets import load_clips, load_samples
 from deephar_ros.train.tracks import TrackClips
 
-ACTION_READERS = ("penn", "ntu", "utd_mhad", "folder")
+ACTION_READERS = ("penn", "ntu", "utd_mhad", "folder", "synthetic_tracks")
 TRACK_BATCH = 64
 
 
@@ -67,19 +67,19 @@ class Validation:
 
     @torch.inference_mode()
     def _tracks(self, net: SPNet, part: _Set) -> dict[str, float]:
-        tracks, broken = part.tracks(net, self.device), list[str]()
-        middles: dict[int, torch.Tensor] = {}
+        tracks, broken, count = part.tracks(net, self.device), list[str](), part.cfg.clips
+        seen: dict[int, torch.Tensor] = {}
         for number in range(len(tracks)):
             try:
-                middles[number] = tracks.middle(number)
+                seen[number] = tracks.evaluation(number, count)
             except DatasetError as error:
                 broken.append(str(error))
-        counted = _count(part.cfg.name, broken, np.array([bool(middles)]))
+        counted = _count(part.cfg.name, broken, np.array([bool(seen)]))
         found: list[int] = []
-        for rows in torch.stack(list(middles.values())).split(TRACK_BATCH):
-            outputs = net.clip_actions(unpack(rows.to(self.device), net.config))[-1]
-            found += outputs[part.cfg.action_set].argmax(-1).tolist()
-        right = [action == tracks.clips[number].label for action, number in zip(found, middles, strict=True)]
+        for rows in torch.stack(list(seen.values())).split(max(1, TRACK_BATCH // count)):
+            outputs = net.clip_actions(unpack(rows.flatten(0, 1).to(self.device), net.config))[-1]
+            found += outputs[part.cfg.action_set].unflatten(0, (-1, count)).mean(1).argmax(-1).tolist()
+        right = [action == tracks.clips[number].label for action, number in zip(found, seen, strict=True)]
         return {f"{part.cfg.name}_accuracy": 100 * sum(right) / len(right), **counted}
 
 
@@ -105,7 +105,7 @@ class _Set:
 
     @cached_property
     def clips(self) -> list[Clip]:
-        return load_clips(self.cfg, self.data, self.run.model.layout)
+        return load_clips(self.cfg, self.data, self.run.model)
 
     def tracks(self, net: SPNet, device: torch.device) -> TrackClips:
         if self._tracks is None:
