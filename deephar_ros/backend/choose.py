@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
 from deephar_ros.backend.base import DEFAULT_START, Backend, Start
 from deephar_ros.backend.device import find_device
+from deephar_ros.backend.engine_error import EngineError, NoEngine
 from deephar_ros.backend.torch_backend import TorchBackend
 from deephar_ros.settings import BACKENDS, PRECISIONS
 
 OFFERED = {
     ("torch", "cuda"): ("float16", "float32", "bfloat16"),
     ("torch", "cpu"): ("float32", "bfloat16"),
-    ("onnxruntime", "cpu"): ("float32",),
+    ("onnxruntime", "cpu"): ("float32", "int8"),
+    ("onnxruntime", "cuda"): ("float16", "float32"),
+    ("onnxruntime", "cuda"): ("float16", "float32"),
     ("tensorrt", "cuda"): ("float16", "float32"),
 }
 """Precisions by backend and kind of device; the first is what "auto" takes."""
@@ -58,12 +61,17 @@ def open_backend(
     where = find_device(device)
     if name == "auto":
         return _fastest(folder, where, precision, start, say)
-    return Choice(_open(name, folder, where, precision, start, say), "as asked for")
+    try:
+        return Choice(_open(name, folder, where, precision, start, say), "as asked for")
+    except EngineError as error:
+        raise ValueError(f"backend {name} does not work here: {error}; use backend 'torch'") from error
 
 
 def _fastest(folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]) -> Choice:
+    if where.type == "cuda":
+        return _fastest_on_cuda(folder, where, precision, start, say)
     if where.type != "cpu":
-        return Choice(_open("torch", folder, where, precision, start, say), "the fastest on a GPU")
+        return Choice(_open("torch", folder, where, precision, start, say), f"the one that runs on {where.type}")
     missing = missing_packages("onnxruntime")
     if missing:
         advice = f"pip install {' '.join(missing)} makes it faster"
@@ -74,6 +82,25 @@ def _fastest(folder: Path, where: torch.device, precision: str, start: Start, sa
     return Choice(_open("onnxruntime", folder, where, precision, start, say), "the fastest on a CPU")
 
 
+def _fastest_on_cuda(
+    folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]
+) -> Choice:
+    """TensorRT if it can run at once; it builds nothing, as nobody asked for minutes of waiting."""
+    if missing_packages("tensorrt"):
+        why = "TensorRT is not installed"
+    elif precision not in ("auto", *OFFERED["tensorrt", "cuda"]):
+        why = f"TensorRT has no {precision} here"
+    else:
+        try:
+            return Choice(_open("tensorrt", folder, where, precision, start, say, build=False), "its engines are built")
+        except NoEngine as error:
+            why = f"{error}; `export {folder} --engine` builds TensorRT's"
+        except EngineError as error:
+            why = f"TensorRT does not work here: {error}"
+            say(f"{why}; PyTorch runs the network instead")
+    return Choice(_open("torch", folder, where, precision, start, say), why)
+
+
 def missing_packages(name: str) -> list[str]:
     """Packages that a backend needs and that are not installed here."""
     needed = {"onnxruntime": ("onnx", "onnxruntime"), "tensorrt": ("onnx", "tensorrt")}.get(name, ())
@@ -81,7 +108,13 @@ def missing_packages(name: str) -> list[str]:
 
 
 def _open(
-    name: str, folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]
+    name: str,
+    folder: Path,
+    where: torch.device,
+    precision: str,
+    start: Start,
+    say: Callable[[str], None],
+    build: bool = True,
 ) -> Backend:
     missing = missing_packages(name)
     if missing:
@@ -89,9 +122,14 @@ def _open(
     precision = _precision(name, where, precision)
     if name == "torch":
         return TorchBackend(folder, str(where), precision, start)
-    from deephar_ros.backend.onnx_backend import OnnxBackend  # needs packages that a machine may lack
+    graph_precision: Literal["float32", "float16"] = "float16" if precision == "float16" else "float32"
+    if name == "tensorrt":
+        from deephar_ros.backend.tensorrt_backend import TensorRtBackend  # needs packages that a machine may lack
 
-    return OnnxBackend(folder, start)
+        return TensorRtBackend(folder, where, graph_precision, start, say, build)
+    from deephar_ros.backend.onnx_backend import OnnxBackend
+
+    return OnnxBackend(folder, str(where), "int8" if precision == "int8" else graph_precision, start, say)
 
 
 def _precision(name: str, where: torch.device, precision: str) -> str:

@@ -12,6 +12,8 @@ import deephar_ros.model
 from deephar_ros.backend.cache import Cache, Key, file_hash
 from deephar_ros.checkpoint import CONFIG, WEIGHTS, ModelSpec
 
+ENGINES = "engines"
+"""Kind of the cache; no engine is loaded from elsewhere."""
 SOURCES = ("fold.py", "onnx_*.py", "rows.py", "tensorrt_build.py")
 """Of the backends, what determines a graph and how an engine is built from it."""
 WORDS = {
@@ -38,11 +40,6 @@ class Gpu(NamedTuple):
     def of(device: torch.device) -> Gpu:
         major, minor = torch.cuda.get_device_capability(device)
         return Gpu(torch.cuda.get_device_name(device), f"{major}.{minor}")
-
-
-def engine_cache() -> Cache:
-    """The engines of this user; nothing is loaded from elsewhere."""
-    return Cache("engines")
 
 
 def why_no_engine(cache: Cache, key: Key) -> str:

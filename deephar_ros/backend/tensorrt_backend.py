@@ -19,8 +19,9 @@ from deephar_ros.backend.base import (
     first_pyramids,
     load_network,
 )
+from deephar_ros.backend.cache import Cache
 from deephar_ros.backend.device_crop import DeviceCropper
-from deephar_ros.backend.engine_cache import Gpu, engine_cache, engine_key, why_no_engine
+from deephar_ros.backend.engine_cache import ENGINES, Gpu, engine_key, why_no_engine
 from deephar_ros.backend.engine_error import EngineError, NoEngine
 from deephar_ros.backend.lane import BUCKETS, Buckets, Function, Lane
 from deephar_ros.backend.onnx_export import GraphName, GraphPrecision, InputShape, export_graph
@@ -127,7 +128,7 @@ class TensorRtBackend:
         spec = replace(self.spec, network=net.config)
         gpu = Gpu.of(self._where)
         key = engine_key(self._folder, spec, graph, self.precision, str(PROFILE), self._trt.__version__, gpu)
-        cache = engine_cache()
+        cache = Cache(ENGINES)
         content = cache.read(key)
         if content is not None:
             try:

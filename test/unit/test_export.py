@@ -256,7 +256,7 @@ def test_command_names_what_does_not_fit(
 def test_command_writes_nothing_that_differs(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "TOLERANCE", -1.0)
+    monkeypatch.setattr(cli, "TOLERANCE", {"float32": -1.0})
     assert command(monkeypatch, tiny_checkpoint, "--out", tmp_path, "--graph", "frame") == 1
     assert "differs from PyTorch" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
