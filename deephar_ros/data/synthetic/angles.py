@@ -35,9 +35,8 @@ _RISE_FROM, _RISE = 80.0, 0.3
 """Degrees of the upper arm from which the collarbone rises, and by how much for each."""
 
 
-def pose_of_angles(angles: Mapping[str, Array]) -> Array:
-    """Turns (T, 19, 3, 3) of angles (T,) by name; what is not given is 0."""
-    frames = len(next(iter(angles.values())))
+def pose_of_angles(angles: Mapping[str, Array], frames: int = 1) -> Array:
+    """Turns (frames, 19, 3, 3) of angles (frames,) by name; what is not given is 0."""
 
     def radians(name: str) -> Array:
         return np.radians(np.asarray(angles.get(name, np.zeros(frames)), float))

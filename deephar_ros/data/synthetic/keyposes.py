@@ -42,7 +42,7 @@ def perform(way: Way, name: str, rig: Rig, rng: np.random.Generator) -> Motion:
     names = sorted({angle for key in keys for angle in key})
     values = np.array([[key.get(angle, 0.0) for angle in names] for key in keys])
     mixed = values[before] * (1 - share[:, None]) + values[after] * share[:, None]
-    turns = pose_of_angles(dict(zip(names, mixed.T, strict=True)))
+    turns = pose_of_angles(dict(zip(names, mixed.T, strict=True)), frames)
     if way.support == "feet":
         turns = upright_feet(turns)
     root = np.zeros((frames, 3))

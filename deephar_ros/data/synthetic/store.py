@@ -94,4 +94,5 @@ def run_tasks(work: Callable[[Task], int], tasks: Sequence[Task], workers: int) 
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
             yield from pool.map(work, tasks)
     else:
-        yield from map(work, tasks)
+        for task in tasks:
+            yield work(task)
