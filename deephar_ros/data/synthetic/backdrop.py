@@ -50,7 +50,7 @@ def paint(size: int, rng: np.random.Generator) -> Array:
     """A wall and a floor, or sky and ground, with clutter: boxes, bars, discs."""
     horizon = int(size * rng.uniform(0.2, 0.9))
     wall, floor = dye(rng) * 0.7 + 0.3 * rng.random(), dye(rng) * 0.7 + 0.2 * rng.random()
-    picture = np.empty((size, size, 3), np.float32)
+    picture: Array = np.empty((size, size, 3), np.float32)
     picture[:horizon], picture[horizon:] = wall, floor
     picture *= (1 + 0.15 * noise(rng, 5, 0.75, size))[..., None]
     for _ in range(int(rng.integers(0, 14))):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from deephar_ros.data.resample import Image
 from deephar_ros.data.samples import DatasetError
-from deephar_ros.data.synthetic.actions import read_actions
+from deephar_ros.data.synthetic.actions import Support, read_actions
 from deephar_ros.data.synthetic.assets import Assets, load_assets
 from deephar_ros.data.synthetic.backdrop import draw_light
 from deephar_ros.data.synthetic.camera import Camera, aim, draw_view
@@ -74,7 +75,7 @@ class RenderedClip:
     """A clip: pictures (size, size, 3) RGB, and the arrays of `TABLES` by name."""
 
     pictures: list[Image]
-    tables: dict[str, NDArray[np.generic]]
+    tables: dict[str, NDArray[Any]]
     performance: Performance
 
 
@@ -147,7 +148,7 @@ def render_clip(assets: Assets, stage: Stage, frames: int, size: int, seed: int,
         shaded = background * ground_shadow(outfit, raised, camera, light)[..., None]
         pictures.append(to_bytes(shaded * (1 - drawn.alpha[..., None]) + drawn.colour))
         visibility.append(see(seen[t], drawn, np.zeros((size, size), np.float32)))
-    tables = {
+    tables: dict[str, NDArray[Any]] = {
         "joints": (seen * [1, 1, 1000]).astype(np.float32),
         "visibility": np.stack(visibility),
         "intrinsics": np.array([camera.focal, camera.focal, *camera.centre], np.float32),
@@ -157,7 +158,7 @@ def render_clip(assets: Assets, stage: Stage, frames: int, size: int, seed: int,
     return RenderedClip(pictures, tables, performance)
 
 
-def _support(stage: Stage, performance: Performance) -> str:
+def _support(stage: Stage, performance: Performance) -> Support:
     """Of the way that is performed."""
     ways = {f"{action.label}/{way.name}": way for action in stage.actions for way in action.ways}
     return ways[performance.way].support

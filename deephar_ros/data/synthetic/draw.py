@@ -69,7 +69,7 @@ def draw(outfit: Outfit, vertices: NDArray[np.float32], camera: Camera, light: L
     )  # fmt: skip
     size = (camera.size, camera.size)
     with np.errstate(divide="ignore"):
-        depth = 1 / nearness
+        depth = np.float32(1) / nearness
     small = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (colour, alpha)]
     return Drawn(small[0], small[1], depth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deephar_ros.data.synthetic.actions import Key, Target, Way
 from deephar_ros.data.synthetic.angles import LIMB_ANGLES, pose_of_angles
@@ -45,7 +46,7 @@ def perform(way: Way, name: str, rig: Rig, rng: np.random.Generator) -> Motion:
     turns = pose_of_angles(dict(zip(names, mixed.T, strict=True)), frames)
     if way.support == "feet":
         turns = upright_feet(turns)
-    root = np.zeros((frames, 3))
+    root: Array = np.zeros((frames, 3))
     root = root + _pin(way, rig, rig.place(turns, root))
     moves = np.array([key.move for key in way.keys]) * rig.leg
     moves = moves[before] * (1 - share[:, None]) + moves[after] * share[:, None]
@@ -74,10 +75,10 @@ def _spread(way: Way, rng: np.random.Generator) -> dict[str, float]:
     return {name: float(rng.normal(0, way.vary * less.get(name, 1.0))) for name in sorted(names)}
 
 
-def _between(keys: Sequence[Key], times: Array, loop: bool) -> tuple[Array, Array, Array]:
+def _between(keys: Sequence[Key], times: Array, loop: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """For each time the keys before and after it and how far it is between them, eased."""
     at = np.array([key.at for key in keys])
-    before = np.searchsorted(at, times, side="right") - 1
+    before: NDArray[np.int64] = np.searchsorted(at, times, side="right").astype(np.int64) - 1
     if loop:
         after = (before + 1) % len(keys)
         start = np.where(before < 0, at[-1] - 1, at[before])
@@ -107,8 +108,9 @@ def _pin(way: Way, rig: Rig, placed: Placed) -> Array:
 
 
 def _with_hands(
-    way: Way, rig: Rig, turns: Array, root: Array, before: Array, after: Array, share: Array, rng: np.random.Generator
-) -> Array:
+    way: Way, rig: Rig, turns: Array, root: Array, before: NDArray[np.int64], after: NDArray[np.int64], share: Array,
+    rng: np.random.Generator,
+) -> Array:  # fmt: skip
     """The turns with hands at their targets; between a key with a target and one without, the hand goes over."""
     off = rng.normal(0, 0.02, (len(way.keys), 3))
     for side, sign in SIDES:

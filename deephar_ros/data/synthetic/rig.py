@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deephar_ros.data.synthetic.body import Body, Figure
 from deephar_ros.data.synthetic.rotations import about, frame, slerp, to_quaternion, upright
@@ -146,7 +147,7 @@ class BoneForm(NamedTuple):
         return turned.swapaxes(1, 2) + self.shares @ placed.shifts
 
 
-def bone_form(body: Body, figure: Figure, ids: Array, rows: Array) -> BoneForm:
+def bone_form(body: Body, figure: Figure, ids: NDArray[np.int64], rows: Array) -> BoneForm:
     """Points that are weighted means (n, v) of vertices `ids` (v,)."""
     bones, weights = body.influence.bones[ids], body.influence.weights[ids]
     dense = np.zeros((len(ids), len(body.bones)), np.float32)
@@ -210,11 +211,16 @@ LEG_FRAME = frame(np.array([0, 0, -1.0]), np.array([1.0, 0, 0]))
 def _rest_turns(body: Body, heads: Array) -> Array:
     """(19, 3, 3) turns that take the rest pose to the T pose."""
     at = {name: heads[i] for i, name in enumerate(body.bones)}
-    names, lines, hinges, posed = [], [], [], []
+    names: list[str] = []
+    lines: list[Array] = []
+    hinges: list[Array] = []
+    posed: list[Array] = []
 
     def add(name: str, line: Array, hinge: Array, rest: Array) -> None:
-        for values, value in zip((names, lines, hinges, posed), (name, line, hinge, rest), strict=True):
-            values.append(value)
+        names.append(name)
+        lines.append(line)
+        hinges.append(hinge)
+        posed.append(rest)
 
     for side, sign in SIDES:
 

@@ -60,7 +60,7 @@ def render_still(assets: Assets, poses: PoseSource, size: int, seed: int, number
     light = draw_light(picture, rng)
     other = draw_company(assets, poses, rng)
     before = other is not None and camera.project(other.joints)[0, 2] < seen[0, 2]
-    hidden = np.zeros((size, size), np.float32)
+    hidden: Array = np.zeros((size, size), np.float32)
     if other and not before:
         picture = over(picture, other, camera, light)[0]
     picture, drawn = over(picture, person, camera, light)
