@@ -10,7 +10,7 @@ from deephar_ros.track import TrackSettings
 
 BACKENDS = ("auto", "torch", "tensorrt", "onnxruntime")
 """What can run the network (backend/choose.py)."""
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
 """Numbers of the network's convolutions; which of them a backend has depends on the device."""
 LARGEST_INPUT = 1024
 """Pixels: the side of the largest crops that a network can ask for."""

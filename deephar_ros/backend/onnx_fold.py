@@ -39,7 +39,8 @@ def _compute_constants(model: onnx.ModelProto) -> None:
     known = {tensor.name for tensor in graph.initializer}
     constant, rest = [], []
     for node in graph.node:
-        if all(name in known for name in node.input if name):
+        # What makes floats of 8-bit weights stays: by it, they are known as 8-bit weights.
+        if node.op_type != "DequantizeLinear" and all(name in known for name in node.input if name):
             constant.append(node)
             known.update(node.output)
         else:
