@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,6 +80,8 @@ def decode_picture(data: bytes, formats: tuple[str, ...] = ("JPEG", "PNG"), upri
     Raises:
         ImageError: it has another format, is broken, or has more than MAX_PIXELS or MAX_SCANS.
     """
+    from PIL import Image  # a machine that runs the network only may lack it
+
     try:
         header = Image.open(io.BytesIO(data), formats=formats)  # reads the header alone
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

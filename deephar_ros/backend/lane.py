@@ -6,7 +6,7 @@ Without a GPU the same code runs without graphs and without a stream, which is w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Lane:
     @contextmanager
     def active(self) -> Iterator[None]:
         """What is enqueued within goes to the stream of this lane."""
-        with torch.no_grad(), torch.cuda.stream(self._stream):  # stream None: nothing changes
+        stream = nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+        with torch.no_grad(), stream:
             yield
 
     def host(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
