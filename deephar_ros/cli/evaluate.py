@@ -25,6 +25,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,12 +33,15 @@ import torch
 from deephar_ros.checkpoint import CheckpointError, ModelSpec, load_checkpoint
 from deephar_ros.cli.benchmark import in_turns, machine
 from deephar_ros.data.clip_indices import Protocol as ClipProtocol
-from deephar_ros.data.samples import DatasetError
+from deephar_ros.data.samples import DatasetError, Sample
+from deephar_ros.draw import save_picture
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.curve import curve, curve_to_dict, cut_calls, draw_confusion, draw_curve
+from deephar_ros.train.evaluate import Poses
 from deephar_ros.train.protocols import Score, score_from_dict, score_to_dict
 from deephar_ros.train.score_sets import CROSS_VIEW, SETS, Rules, score_set
 from deephar_ros.train.tables import score_table, to_dict, to_markdown
+from deephar_ros.train.worst import worst_people
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         net, spec = load_checkpoint(args.checkpoint)
-        scores = score_set(net, spec, args.set, args.data, rules, device)
+        look = partial(_draw_worst, args.worst) if args.worst else None
+        scores = score_set(net, spec, args.set, args.data, rules, device, look)
     except (CheckpointError, DatasetError, FileNotFoundError, ValueError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
@@ -69,6 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.curve:
         _write_curve(args.curve, net, spec, scores[0], args.threads, args.repeats, device)
     return 0
+
+
+def _draw_worst(out: Path, poses: Poses, samples: Sequence[Sample]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(out, worst_people(poses, samples))
+    print(f"{out} shows the people whose poses are farthest from the truth")
 
 
 def _clip_protocols(clips: str, protocol: str) -> tuple[ClipProtocol, ...]:
@@ -127,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--view", action="store_true", help="ntu: cross-view instead of cross-subject")
     parser.add_argument("--validation", type=int, default=100, help="lsp: how many of the last persons (100)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write scores, confusion matrix and tables")
+    parser.add_argument("--worst", type=Path, metavar="FILE", help="draw failures, of a set of poses, as PNG or JPEG")
     parser.add_argument("--curve", type=Path, metavar="FILE", help="write the speed-accuracy curve, .json and .png")
     parser.add_argument("--repeats", type=int, default=10, help="timings of each cut for the curve (10)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads for the curve")

@@ -244,6 +244,7 @@ class LossConfig:
     Attributes:
         maps: weight of the divergence between each joint's heat map and the map that says where it is; not in the
             paper (losses.heat_map_loss).
+        depth: what an error in z counts as against one in x or y; 1 in the paper.
         coordinates: weight of the cross-entropy between coordinates: 0 in the paper, 0.01 in the released code.
         blocks: supervised prediction blocks: "all", "last", or such as "p1_l2" (pyramid, level).
     """
@@ -251,6 +252,7 @@ class LossConfig:
     confidence: float = CONFIDENCE_WEIGHT
     coordinates: float = 0.0
     maps: float = 0.0
+    depth: float = 1.0
     action: float = 0.01
     blocks: tuple[str, ...] = ("all",)
 
@@ -260,6 +262,7 @@ class LossConfig:
             confidence=self.confidence >= 0,
             coordinates=self.coordinates >= 0,
             maps=self.maps >= 0,
+            depth=self.depth >= 0,
             action=self.action > 0,
             blocks=bool(self.blocks),
         )

@@ -21,11 +21,13 @@ class CoordinateWeights:
         squared: weight of the squared error.
         cross_entropy: weight of the binary cross-entropy between true and predicted coordinate, taken for
             probabilities. Not in the paper.
+        depth: what an error in z counts as against one in x or y. 1 in the paper.
     """
 
     absolute: float = 1.0
     squared: float = 1.0
     cross_entropy: float = 0.0
+    depth: float = 1.0
 
 
 ELASTIC_NET = CoordinateWeights()
@@ -41,7 +43,7 @@ def elastic_net(predicted: Tensor, target: Tensor, weights: CoordinateWeights = 
     Args:
         predicted: (..., J, D) coordinates.
         target: (..., J, D); NaN where unknown.
-        weights: of the two errors, and of a third that the released code adds.
+        weights: of the two errors, of a third that the released code adds, and of depth.
 
     Returns:
         (...) loss of each sample (or frame of a clip), 0 where nothing is known.
@@ -52,6 +54,8 @@ def elastic_net(predicted: Tensor, target: Tensor, weights: CoordinateWeights = 
     cost = weights.absolute * error.abs() + weights.squared * error.square()
     if weights.cross_entropy:
         cost = cost + weights.cross_entropy * torch.where(known, _binary_cross_entropy(predicted, truth), 0.0)
+    if cost.shape[-1] == 3:
+        cost = cost * cost.new_tensor([1.0, 1.0, weights.depth])
     return cost.sum((-2, -1)) / known.sum((-2, -1)).clamp(min=1)
 
 

@@ -22,7 +22,7 @@ class Objective:
 
     def __init__(self, network: SPNetConfig, cfg: LossConfig) -> None:
         self.cfg, self.dim = cfg, network.dim
-        self.weights = CoordinateWeights(cross_entropy=cfg.coordinates)
+        self.weights = CoordinateWeights(cross_entropy=cfg.coordinates, depth=cfg.depth)
         stages = network.stages
         names = [f"p{stage.pyramid}_l{stage.level}" for stage in stages]
         chosen = {"all": names, "last": names[-1:]}.get(cfg.blocks[0], list(cfg.blocks))

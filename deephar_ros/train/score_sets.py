@@ -75,11 +75,20 @@ class Rules:
         return crop.crop if self.protocol == "paper" else square_crop
 
 
-def score_set(net: SPNet, spec: ModelSpec, name: str, folder: Path, rules: Rules, device: torch.device) -> list[Score]:
+def score_set(
+    net: SPNet,
+    spec: ModelSpec,
+    name: str,
+    folder: Path,
+    rules: Rules,
+    device: torch.device,
+    look: Callable[[Poses, Sequence[Sample]], None] | None = None,
+) -> list[Score]:
     """All scores of one set.
 
     Args:
         name: one of `SETS`.
+        look: gets the poses of a set of poses, and what is annotated.
 
     Raises:
         DatasetError, FileNotFoundError: the set is not there or not whole.
@@ -87,10 +96,6 @@ def score_set(net: SPNet, spec: ModelSpec, name: str, folder: Path, rules: Rules
     """
     if name in ACTION_SETS:
         return _actions(net, spec, name, folder, rules, device)
-    return _poses(net, spec, name, folder, rules, device)
-
-
-def _poses(net: SPNet, spec: ModelSpec, name: str, folder: Path, rules: Rules, device: torch.device) -> list[Score]:
     samples, score = _pose_set(spec, name, folder, rules)
     poses = predict_poses(
         net,
@@ -103,6 +108,8 @@ def _poses(net: SPNet, spec: ModelSpec, name: str, folder: Path, rules: Rules, d
         batch=rules.batch,
         workers=rules.workers,
     )
+    if look is not None:
+        look(poses, samples)
     return score(poses, samples)
 
 

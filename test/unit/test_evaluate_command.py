@@ -51,6 +51,13 @@ def test_the_command_on_lsp(tiny_checkpoint: Path, lsp: Path, capsys: pytest.Cap
     assert "3 samples" in printed
 
 
+def test_the_command_draws_the_worst_people_first(tiny_checkpoint: Path, lsp: Path, tmp_path: Path) -> None:
+    assert run(tiny_checkpoint, "--data", lsp, "--validation", 5, "--worst", tmp_path / "worst.png") == 0
+    sheet = cv2.imread(str(tmp_path / "worst.png"))
+    assert sheet.shape[1] == 4 * 2 * 256
+    assert sheet.std() > 1
+
+
 def test_the_command_draws_the_curve_of_all_blocks(tiny_checkpoint: Path, lsp: Path, tmp_path: Path) -> None:
     assert run(tiny_checkpoint, "--data", lsp, "--curve", tmp_path / "curve", "--repeats", 3, "--threads", 1) == 0
     document = json.loads((tmp_path / "curve.json").read_text())
