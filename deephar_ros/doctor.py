@@ -23,7 +23,6 @@ LIBRARIES = {
     "av": "av",
 }
 """What we import, and the name it has for pip."""
-ACCELERATORS = {"tensorrt": "engines on NVIDIA GPUs", "onnxruntime": "exported models"}
 OPTIONAL = {
     "vision_msgs": "boxes from a detector (box_source detections), label_info",
     "tf2_ros": "positions in target_frame",
@@ -53,7 +52,7 @@ def examine(environment: Environment, checkpoint: Path | None = None) -> Iterato
         check_python,
         *(lambda module=module, name=name: check_library(module, name) for module, name in LIBRARIES.items()),
         check_torch,
-        lambda: [check_optional(name, use) for name, use in ACCELERATORS.items()],
+        check_backends,
         lambda: check_checkpoint(checkpoint),
         lambda: check_distribution(environment),
         lambda: check_ros(environment),
@@ -123,6 +122,56 @@ def check_torch() -> list[Finding]:
 def has_nvidia_driver() -> bool:
     """Of a graphics card or of a Jetson."""
     return any(Path(path).exists() for path in ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvhost-gpu"))
+
+
+def check_backends() -> list[Finding]:
+    """What can run the network here, and what keeps the others from it; bad only if something installed is broken."""
+    from deephar_ros.backend.choose import missing_packages  # imports torch
+
+    return [
+        Finding(Level.OK, f"backend {name} is off: {' and '.join(missing)} not installed")
+        if (missing := missing_packages(name))
+        else check()
+        for name, check in {"torch": _torch, "onnxruntime": _onnxruntime, "tensorrt": _tensorrt}.items()
+    ]
+
+
+def _torch() -> Finding:
+    import torch
+
+    precisions = "float16, float32 and bfloat16 on CUDA" if torch.cuda.is_available() else "float32 and bfloat16"
+    return Finding(Level.OK, f"backend torch works: {precisions}")
+
+
+def _onnxruntime() -> Finding:
+    try:
+        onnxruntime = import_module("onnxruntime")
+    except (ImportError, OSError) as error:
+        return Finding(Level.WARN, f"backend onnxruntime is off: {error}", "pip install --force-reinstall onnxruntime")
+    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return Finding(
+        Level.OK, f"backend onnxruntime {onnxruntime.__version__} works: {'CUDA and CPU' if cuda else 'CPU'}"
+    )
+
+
+def _tensorrt() -> Finding:
+    """Never makes TensorRT touch the GPU, which crashes where there is none."""
+    import torch
+
+    from deephar_ros.backend.cache import Cache
+    from deephar_ros.backend.engine_cache import ENGINES
+    from deephar_ros.backend.engine_error import EngineError
+    from deephar_ros.backend.tensorrt_build import load_tensorrt
+
+    try:
+        version = load_tensorrt().__version__
+    except EngineError as error:
+        return Finding(Level.WARN, f"backend tensorrt is off: {error}", "install 8.6 or later, made for your CUDA")
+    if not torch.cuda.is_available():
+        return Finding(Level.OK, f"backend tensorrt is off: TensorRT {version} is here, but no CUDA device")
+    folder = Cache(ENGINES).folder
+    count = len(list(folder.glob("*"))) if folder.is_dir() else 0
+    return Finding(Level.OK, f"backend tensorrt works: TensorRT {version}, {count} engines in {folder}")
 
 
 def check_optional(name: str, use: str) -> Finding:

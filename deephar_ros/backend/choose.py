@@ -13,13 +13,13 @@ from deephar_ros.backend.base import DEFAULT_START, Backend, Start
 from deephar_ros.backend.device import find_device
 from deephar_ros.backend.engine_error import EngineError, NoEngine
 from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.files import brief
 from deephar_ros.settings import BACKENDS, PRECISIONS
 
 OFFERED = {
     ("torch", "cuda"): ("float16", "float32", "bfloat16"),
     ("torch", "cpu"): ("float32", "bfloat16"),
     ("onnxruntime", "cpu"): ("float32", "int8"),
-    ("onnxruntime", "cuda"): ("float16", "float32"),
     ("onnxruntime", "cuda"): ("float16", "float32"),
     ("tensorrt", "cuda"): ("float16", "float32"),
 }
@@ -121,7 +121,7 @@ def _open(
         raise ValueError(f"backend {name} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     precision = _precision(name, where, precision)
     if name == "torch":
-        return TorchBackend(folder, str(where), precision, start)
+        return _open_torch(folder, where, precision, start, say)
     graph_precision: Literal["float32", "float16"] = "float16" if precision == "float16" else "float32"
     if name == "tensorrt":
         from deephar_ros.backend.tensorrt_backend import TensorRtBackend  # needs packages that a machine may lack
@@ -130,6 +130,18 @@ def _open(
     from deephar_ros.backend.onnx_backend import OnnxBackend
 
     return OnnxBackend(folder, str(where), "int8" if precision == "int8" else graph_precision, start, say)
+
+
+def _open_torch(
+    folder: Path, where: torch.device, precision: str, start: Start, say: Callable[[str], None]
+) -> TorchBackend:
+    try:
+        return TorchBackend(folder, str(where), precision, start)
+    except RuntimeError as error:
+        if where.type == "cpu" or "out of memory" in str(error).lower():
+            raise
+        say(f"no CUDA graphs ({brief(error)}): the network runs without them, slower")
+    return TorchBackend(folder, str(where), precision, start, graphs=False)
 
 
 def _precision(name: str, where: torch.device, precision: str) -> str:

@@ -7,15 +7,13 @@ from typing import NamedTuple
 
 import torch
 
-import deephar_ros.backend
-import deephar_ros.model
+from deephar_ros.backend import tensorrt_build
 from deephar_ros.backend.cache import Cache, Key, file_hash
+from deephar_ros.backend.onnx_graphs import code_hash
 from deephar_ros.checkpoint import CONFIG, WEIGHTS, ModelSpec
 
 ENGINES = "engines"
 """Kind of the cache; no engine is loaded from elsewhere."""
-SOURCES = ("fold.py", "onnx_*.py", "rows.py", "tensorrt_build.py")
-"""Of the backends, what determines a graph and how an engine is built from it."""
 WORDS = {
     "tensorrt": "TensorRT {}",
     "gpu": "the GPU {}",
@@ -25,6 +23,7 @@ WORDS = {
     "cut": "{} pyramids",
     "weights": "other weights",
     "code": "another version of this package",
+    "builder": "another version of this package",
     "torch": "a graph from PyTorch {}",
 }
 """What an engine was made for, in words; the first that differs is told."""
@@ -82,11 +81,5 @@ def engine_key(
         "gpu": f"{gpu.name} ({gpu.capability})",
         "torch": torch.__version__,
         "code": code_hash(),
+        "builder": file_hash(Path(tensorrt_build.__file__)),
     }
-
-
-def code_hash() -> str:
-    """Of the source files that determine a graph and its engine."""
-    (backends,), (model,) = deephar_ros.backend.__path__, deephar_ros.model.__path__
-    files = [file for pattern in SOURCES for file in Path(backends).glob(pattern)]
-    return file_hash(*sorted(files), *sorted(Path(model).glob("*.py")))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from deephar_ros.backend.base import Start
 from deephar_ros.backend.choose import OFFERED, missing_packages, open_backend
+from deephar_ros.backend.int8 import RANGES
 from deephar_ros.backend.tolerances import TOLERANCES, Difference, beyond, difference
 from deephar_ros.backend.torch_backend import TorchBackend
 from deephar_ros.checkpoint import CheckpointError
@@ -62,6 +63,8 @@ def compare(args: argparse.Namespace) -> bool:
     for (name, kind), precisions in OFFERED.items():
         for precision in precisions:
             why = reason_against(name, kind)
+            if precision == "int8" and not (args.checkpoint / RANGES).is_file():
+                why = f"{args.checkpoint} has no {RANGES} (cli.calibrate makes it)"
             why = f"not measured: {why}" if why else ""
             if (name, kind, precision) == ("torch", "cpu", "float32"):
                 why = "the reference"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ import torch
 
 onnx = pytest.importorskip("onnx", reason="extra onnx not installed")
 
-from deephar_ros.backend import choose, engine_cache  # noqa: E402
+from deephar_ros.backend import choose, engine_cache, tensorrt_build  # noqa: E402
 from deephar_ros.backend.base import DEFAULT_START, Start  # noqa: E402
 from deephar_ros.backend.cache import Cache, Key  # noqa: E402
 from deephar_ros.backend.choose import open_backend  # noqa: E402
@@ -30,6 +31,7 @@ from deephar_ros.backend.onnx_export import InputShape, export_graph  # noqa: E4
 from deephar_ros.backend.progress import Ticker  # noqa: E402
 from deephar_ros.backend.tensorrt_backend import PROFILE, TensorRtBackend  # noqa: E402
 from deephar_ros.backend.tensorrt_build import float32_nodes, load_tensorrt, network_flags  # noqa: E402
+from deephar_ros.backend.torch_backend import TorchBackend  # noqa: E402
 from deephar_ros.checkpoint import ModelSpec, load_checkpoint  # noqa: E402
 
 CREATION_FLAGS = {
@@ -131,12 +133,14 @@ def test_another_size_cut_or_weights_need_another_engine(
     assert "other weights" in why_no_engine(engines, spread)
 
 
-def test_a_change_of_our_code_makes_other_engines(
-    key: Callable[..., Key], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("what", ["code_hash", "file_hash"])
+def test_a_change_of_our_code_needs_another_engine(
+    engines: Cache, key: Callable[..., Key], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    before = key()
-    monkeypatch.setattr(engine_cache, "SOURCES", ("fold.py",))
-    assert key() != before
+    engines.write(key(), b"an engine")
+    monkeypatch.setattr(engine_cache, what, lambda *files: "of other code")
+    assert engines.read(key()) is None
+    assert "was built for" in why_no_engine(engines, key())
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"x" * 100])
@@ -184,7 +188,7 @@ def test_a_tensorrt_that_is_too_old_or_broken_is_refused(
             raise ImportError("libcublas.so.12: cannot open shared object file")
         return SimpleNamespace(__version__=version)
 
-    monkeypatch.setattr("deephar_ros.backend.tensorrt_build.importlib.import_module", import_module)
+    monkeypatch.setattr(tensorrt_build, "importlib", SimpleNamespace(import_module=import_module))
     with pytest.raises(EngineError, match=said):
         load_tensorrt()
 
@@ -247,17 +251,38 @@ def test_auto_takes_pytorch_for_a_precision_that_tensorrt_has_not(
     assert cuda.opened == [("torch", "bfloat16")]
 
 
+def test_without_graphs_the_network_still_runs_on_the_gpu(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bool] = []
+
+    def no_graphs(folder: Path, device: str, precision: str, start: Start, graphs: bool = True) -> TorchBackend:
+        tried.append(graphs)
+        if graphs:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore")
+        return TorchBackend(folder, "cpu", "float32", start)
+
+    monkeypatch.setattr(choose, "find_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(choose, "TorchBackend", no_graphs)
+    said: list[str] = []
+    open_backend(tiny_checkpoint, "torch", say=said.append)
+    assert tried == [True, False]
+    assert said == [
+        "no CUDA graphs (CUDA error: operation not permitted when stream is capturing more): the network runs without "
+        "them, slower"
+    ]
+
+
 def test_something_long_says_that_it_goes_on() -> None:
     said: list[str] = []
     with Ticker("building", said.append, period=0.05) as ticker:
-        time.sleep(0.08)
-        ticker.detail = "step 2 of 9"
-        deadline = time.monotonic() + 10
-        while not any("step 2 of 9" in line for line in said) and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert said[0] == "building: 0 s"
-    assert said[-1].startswith("building: ")
-    assert said[-1].endswith("s, step 2 of 9")
+        for detail in ("", "step 2 of 9"):
+            ticker.detail = detail
+            heard = len(said) + 2  # the first line may have been on its way
+            while len(said) < heard:
+                time.sleep(0.01)
+    assert re.fullmatch(r"building: \d+ s", said[0])
+    assert re.fullmatch(r"building: \d+ s, step 2 of 9", said[-1])
     count = len(said)
     time.sleep(0.15)
     assert len(said) == count
