@@ -20,6 +20,13 @@ LARGEST_PADDED = 1 << 12
 """Side, in pixels, up to which a window that reaches over the border is filled up before it is shrunk: its memory grows
 with the square of the side, and a picture may be as long as it likes."""
 
+HALVED = 3
+"""A window is halved as long as it is so many crops wide: OpenCV's mean of 2x2 pixels is ten times as fast as its mean
+over any other interval. On photographs the crop differs by 0.5 to 0.8 of 255 grey levels in the mean, because the edges
+of its pixels move to even pixels of the picture."""
+ROUNDED = 96
+"""Over the side of a window, the pixels to which `Window.to_look_at` may round it."""
+
 
 class Box(NamedTuple):
     """Part of an image, in its pixels; `score` is a detector's confidence, 0..1."""
@@ -79,6 +86,12 @@ class Window:
         return Window(round(x - side / 2), round(y - side / 2), side)
 
     @staticmethod
+    def to_look_at(x: float, y: float, size: float) -> Window:
+        """As `around`, but of a side that can be halved again and again, within half a percent of the one asked for."""
+        step = 1 << max(0, int(min(size, LARGEST_WINDOW) / ROUNDED).bit_length() - 1)
+        return Window.around(x, y, step * round(min(size, LARGEST_WINDOW) / step))
+
+    @staticmethod
     def whole(width: int, height: int) -> Window:
         """The smallest square that holds the whole image, centred."""
         return Window.around(width / 2, height / 2, max(width, height))
@@ -107,11 +120,20 @@ class Window:
             return self._shrink(inside, left - self.left, top - self.top, size)
         if any(pads):
             inside = cv2.copyMakeBorder(inside, *pads, cv2.BORDER_CONSTANT, value=0)
+        for _ in range(self.halvings(size)):
+            inside = cv2.resize(inside, (len(inside) // 2, len(inside) // 2), interpolation=cv2.INTER_AREA)
         # Averaging when shrinking, as the antialiased resize of the training pictures does.
-        how = cv2.INTER_AREA if self.size > size else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if len(inside) > size else cv2.INTER_LINEAR
         return cv2.resize(inside, (size, size), interpolation=how).reshape(
             size, size, -1
         )  # OpenCV drops a single channel
+
+    def halvings(self, size: int) -> int:
+        """How often `cut` halves the window before it shrinks the rest of the way to `size`."""
+        count = 0
+        while self.size % (2 << count) == 0 and self.size >> count >= HALVED * size:
+            count += 1
+        return count
 
     def _shrink(self, inside: NDArray[np.uint8], x: int, y: int, size: int) -> NDArray[np.uint8]:
         """What `cut` gives, but for less than a pixel: `inside`, which lies at (x, y) of the window, on black."""

@@ -241,7 +241,7 @@ class Tracker:
             step = (np.array(box.centre) - track.box.centre) * 1e9 / (stamp - track.seen)
             track.velocity = 0.7 * track.velocity + 0.3 * step
         track.size = max(_extent(box), track.size_at(stamp))
-        track.window = Window.around(*box.centre, self.settings.margin * _extent(box))
+        track.window = Window.to_look_at(*box.centre, self.settings.margin * _extent(box))
         track.joints, track.box, track.seen, track.looked = joints, box, stamp, stamp
         track.looks += 1
 
@@ -262,7 +262,7 @@ class Tracker:
 
 def box_window(box: Box) -> Window:
     """The window in which the network looks at a detected person."""
-    return Window.around(*box.centre, BOX_MARGIN * _extent(box))
+    return Window.to_look_at(*box.centre, BOX_MARGIN * _extent(box))
 
 
 def similarity(a: Array, b: Array, box: Box) -> float:

@@ -2,8 +2,9 @@
 
 What `Window.cut` does is linear, and for rows and columns apart: an output pixel is the mean over an interval of input
 pixels, [i*s, (i+1)*s) where the window shrinks, and [x, x+1) where it is enlarged by interpolation at x; nothing lies
-outside of the picture. So a crop is two products, rows x pixels x columns, of any window with the same code. The
-result is that of `Window.cut` to within one of 255 grey levels, where OpenCV rounds elsewhere.
+outside of the picture. A window that is halved first has blocks of pixels in the place of pixels. So a crop is two
+products, rows x pixels x columns, of any window with the same code. The result is that of `Window.cut` to within one of
+255 grey levels, where OpenCV rounds elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from deephar_ros.backend.lane import Lane
 from deephar_ros.cutout import BLANK, Cutout
-from deephar_ros.geometry import Array
+from deephar_ros.geometry import Array, Window
 
 
 class DeviceCropper:
@@ -50,17 +51,24 @@ class DeviceCropper:
 
     def _weights(self, cutouts: Sequence[Cutout], longest: int) -> tuple[Tensor, Tensor]:
         """Of rows and of columns, (N, size, longest) each: what part of an output pixel an input pixel makes up."""
-        starts = [(cutout.window.top, cutout.window.left) for cutout in cutouts]
-        ends = [
-            [_intervals(cutout.window.size, self._size) - max(-start, 0) for start in pair]
-            for cutout, pair in zip(cutouts, starts, strict=True)
-        ]
-        bounds = self._lane.upload(np.array(ends, np.float32)).unsqueeze(-1)  # N, axis, end, size, 1
-        low, high = bounds.permute(2, 1, 0, 3, 4)
-        cells = torch.arange(longest, dtype=torch.float32, device=self._lane.device)
+        flat = self._lane.upload(np.array([_edges(cutout.window, self._size) for cutout in cutouts], np.float32))
+        low, high = (
+            flat[..., : 2 * self._size].unflatten(-1, (2, self._size, 1)).permute(2, 1, 0, 3, 4)
+        )  # axis, N, size, 1
+        outside, block = flat[..., -2:].permute(2, 1, 0).unflatten(-1, (-1, 1, 1))
+        pixels = torch.arange(longest, dtype=torch.float32, device=self._lane.device)
+        cells = ((pixels + outside) / block).floor_()
         overlap = (torch.minimum(high, cells + 1) - torch.maximum(low, cells)).clamp_(min=0)
-        rows, columns = (overlap / (high - low)).to(self._dtype)
+        rows, columns = (overlap / (block * (high - low))).to(self._dtype)
         return rows, columns
+
+
+def _edges(window: Window, size: int) -> Array:
+    """(2, 2 * size + 2) of rows and of columns: where each output pixel begins, where it ends, in cells of the window;
+    pixels of the window before the first in the picture; pixels of a cell."""
+    block = 1 << window.halvings(size)
+    intervals = _intervals(window.size // block, size).ravel()
+    return np.stack([np.append(intervals, [max(-start, 0), block]) for start in (window.top, window.left)])
 
 
 def _intervals(window: int, size: int) -> Array:

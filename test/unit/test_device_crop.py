@@ -14,7 +14,8 @@ from deephar_ros.geometry import LARGEST_PADDED, Box, Window
 CPU = Lane(torch.device("cpu"))
 SIZE = 64
 GREY_LEVELS = {torch.float32: 1, torch.float16: 1}
-"""Largest difference from `Window.cut`, of 255: OpenCV rounds a product to 1/2048, we once at the end."""
+"""Largest difference from `Window.cut`, of 255: OpenCV rounds a product to 1/2048, and after each halving; we once at
+the end."""
 
 
 @pytest.fixture
@@ -31,6 +32,8 @@ WINDOWS = {
     "shrunk by a fraction": Window(10, 5, 100),
     "shrunk by a whole number": Window(3, 1, 2 * SIZE - 16),
     "shrunk by four": Window(0, 0, 4 * SIZE),
+    "halved": Window(-33, -61, 220),
+    "halved twice": Window(-300, -201, 420),
     "as it is": Window(20, 30, SIZE),
     "enlarged": Window(50, 40, 23),
     "enlarged much": Window(50, 40, 8),

@@ -130,6 +130,29 @@ def test_pixels_are_averaged_where_a_crop_shrinks_and_blended_where_it_grows() -
     assert len(np.unique(Window(0, 0, 16).cut(edge, 64))) > 2
 
 
+@pytest.mark.parametrize("asked", [8.4, 95, 97.5, 300, 907, 1511, 4000.7])
+def test_a_window_to_look_at_is_about_as_large_as_asked_for_and_can_be_halved(asked: float) -> None:
+    window = Window.to_look_at(500.0, 300.0, asked)
+    assert abs(window.size - asked) <= max(0.5, asked / 190)
+    assert abs(window.left + window.size / 2 - 500) <= 0.5
+    halvings = window.halvings(64)
+    assert window.size >> halvings < 3 * 64
+    assert (window.size >> halvings) << halvings == window.size
+
+
+def test_a_window_that_is_halved_shows_what_one_that_is_not_shows(rng: np.random.Generator) -> None:
+    image = cv2.resize(rng.integers(0, 256, (12, 12, 3), np.uint8), (480, 480), interpolation=cv2.INTER_CUBIC)
+    window = Window(-50, 20, 440)
+    assert window.halvings(64) == 2
+    filled = np.zeros((440, 440, 3), np.uint8)
+    filled[:, 50:] = image[20:460, :390]
+    whole = cv2.resize(filled, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
+    difference = np.abs(window.cut(image, 64) - whole)
+    assert difference.mean() < 1
+    assert difference.max() < 20  # at the border of the picture, against black
+    assert Window(-50, 20, 441).halvings(64) == 0
+
+
 def middle_of(picture: np.ndarray) -> np.ndarray:
     """x and y of the middle of all brightness."""
     y, x = np.indices(picture.shape[:2])
