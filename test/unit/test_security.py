@@ -99,6 +99,23 @@ def test_the_package_neither_pickles_nor_unpacks_nor_talks_nor_parses_xml_with_d
     assert fromstring == ["deephar_ros/plain_xml.py: xml.etree.ElementTree.fromstring"]
 
 
+def test_engines_come_from_the_cache_or_the_builder_alone() -> None:
+    loads = [
+        path.name for path in python_files("deephar_ros", "launch") if "deserialize_cuda_engine" in path.read_text()
+    ]
+    assert loads == ["tensorrt_engine.py"]
+    assert offences({"deephar_ros.backend.tensorrt_engine.Engine"}, "deephar_ros", "launch") == [
+        "deephar_ros/backend/tensorrt_backend.py: deephar_ros.backend.tensorrt_engine.Engine"
+    ]
+    backend = ROOT / "deephar_ros" / "backend" / "tensorrt_backend.py"
+    given = re.findall(r"Engine\(self\._trt, (\w+), ", backend.read_text())
+    assert given == ["content", "built"]
+    assert re.findall(r"(?:content|built) = (.*)", backend.read_text()) == [
+        "cache.read(key)",
+        "self._built(net, spec, graph, what)",
+    ]
+
+
 def test_shell_scripts_evaluate_nothing_and_download_nothing_but_packages() -> None:
     scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix != ".py"]
     shells = [path for path in scripts if path.read_text().startswith("#!/usr/bin/env bash") or path.name == "env"]
