@@ -80,7 +80,9 @@ def _compiled() -> Any:
     Raises:
         ImportError: numba is not installed.
     """
-    from numba import njit, prange
+    from numba import config, njit, prange, set_num_threads
+
+    set_num_threads(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS))  # its own default is every core
 
     @njit(parallel=True, fastmath=True, cache=True)
     def weight_gradient(padded, gradient, size):  # type: ignore[no-untyped-def]  # pragma: no cover  # machine code
