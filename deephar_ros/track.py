@@ -23,6 +23,8 @@ smaller is a pose that collapsed, and following it would shrink the window to no
 SHRUNK = 0.5
 """Least extent of a pose over the person's size: who bends or crouches stays above, a pose that collapses step by step,
 each time filling its window, does not."""
+KEPT = 0.8
+"""Share of the least confidence with which somebody who was seen twice is still followed: half-hidden people stay."""
 HALF_LIFE = 1.0
 """Seconds in which a person's size may halve, who walks away."""
 BOX_MARGIN = 1.25
@@ -39,7 +41,8 @@ TRACKS_PER_LOOK = 4
 class TrackSettings:
     """
     Attributes:
-        min_confidence: mean joint confidence from which a pose counts as a person, 0..1; at 0, everything does.
+        min_confidence: mean joint confidence from which a pose counts as a person, 0..1; at 0, everything does. Who was
+            seen twice is followed down to `KEPT` of it.
         margin: side of the next window over the largest extent of the pose.
         patience: seconds without a confident pose after which the person is lost.
         max_persons: windows looked at in one frame. When there are more people, they take turns.
@@ -220,7 +223,10 @@ class Tracker:
         least = MIN_FILL * look.window.size
         if look.track is not None and self.settings.min_confidence > 0:
             least = max(least, SHRUNK * look.track.size_at(stamp))
-        return float(confidence.mean()) >= self.settings.min_confidence and _extent(box) >= least
+        sure = self.settings.min_confidence
+        if look.track is not None and look.track.looks > 1:
+            sure *= KEPT
+        return float(confidence.mean()) >= sure and _extent(box) >= least
 
     def _recognise(self, joints: Array, box: Box, stamp: int) -> Track | None:
         """The hidden person that this pose may belong to, else somebody new; None if it is one who is in plain view."""

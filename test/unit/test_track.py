@@ -72,6 +72,14 @@ def test_lost_once_after_patience_then_a_new_id(tracker: Tracker) -> None:
     assert ids(step(tracker, 3 * SECOND, [POSE])) == {"2": State.NEW}
 
 
+def test_who_was_seen_twice_is_followed_with_less_confidence_than_a_first_sight_needs(tracker: Tracker) -> None:
+    assert ids(step(tracker, 0, [POSE], sure=0.45)) == {}
+    step(tracker, 1, [POSE])
+    step(tracker, 2, [POSE])
+    assert ids(step(tracker, 3, [POSE], sure=0.45)) == {"1": State.TRACKED}
+    assert ids(step(tracker, 4, [POSE], sure=0.35)) == {}
+
+
 def shrunk(factor: float) -> Array:
     return at(320.0) * factor + (1 - factor) * np.array([320.0, 200.0])
 
