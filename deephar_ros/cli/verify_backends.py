@@ -64,7 +64,7 @@ def compare(args: argparse.Namespace) -> bool:
         for precision in precisions:
             why = reason_against(name, kind)
             if precision == "int8" and not (args.checkpoint / RANGES).is_file():
-                why = f"{args.checkpoint} has no {RANGES} (cli.calibrate makes it)"
+                why = f"the checkpoint has no {RANGES}, which calibrate makes"
             why = f"not measured: {why}" if why else ""
             if (name, kind, precision) == ("torch", "cpu", "float32"):
                 why = "the reference"
