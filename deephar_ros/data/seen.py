@@ -7,14 +7,15 @@ Lengths are in sides of the crop unless units are named; the sizes of the errors
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deephar_ros.data.restage import film, pixel_ray, to_level, with_arms_of, with_legs_of
 from deephar_ros.data.windows import DEPTH_RANGE
 from deephar_ros.geometry import Array
-from deephar_ros.skeleton import LIMB_LENGTHS, Layout
+from deephar_ros.skeleton import Layout
 
 Random = np.random.Generator
 Mask = NDArray[np.bool_]
@@ -34,9 +35,6 @@ DOUBT = 0.2
 """Error at which confidence is half of what it is without."""
 CERTAIN = (1.0, 0.5, 0.15)
 """Doubt (1 - confidence) over that at the finest level, level by level: few cells leave little to doubt about."""
-DISTANCES, ELEVATION, ROOM = (1.8, 8.0), (7.0, 12.0), 0.6
-"""Of other cameras: metres, mean and standard deviation of the elevation in degrees; and the least metres between them
-and the person."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,27 @@ class SeenConfig:
             raise ValueError(f"loose = {self.loose} shows less than the person")
 
 
+@dataclass(frozen=True)
+class MixConfig:
+    """Bodies put together of two tracks, so that no action is told by limbs that play no part in it.
+
+    Attributes:
+        actions: whose clips, under the same label, get limbs of others.
+        part: which limbs.
+        of: actions of those whom they are from.
+        share: of the clips.
+    """
+
+    actions: tuple[str, ...]
+    part: Literal["legs", "arms"]
+    of: tuple[str, ...]
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share = {self.share} is not between 0 and 1")
+
+
 class Track(NamedTuple):
     """A person in the frames of a video.
 
@@ -104,6 +123,11 @@ class Track(NamedTuple):
     visible: Mask
     elevation: float = float("nan")
     ray: float = float("nan")
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it can be staged anew (`restage`)."""
+        return bool(np.isfinite(self.elevation) and np.isfinite(self.ray))
 
 
 def completed(joints: Array, layout: Layout, elevation: float = float("nan")) -> Track:
@@ -137,19 +161,6 @@ def completed(joints: Array, layout: Layout, elevation: float = float("nan")) ->
     return Track(filled, visible, elevation, pixel_ray(filled, layout))
 
 
-def pixel_ray(joints: Array, layout: Layout) -> float:
-    """1 / focal length, 1/pixels, of a track (N, J, 3) with depth, such that the limbs are as long as an adult's."""
-    place = joints[..., :2] * joints[..., 2:]
-    across, ahead, wanted = [], [], []
-    for (a, b), length in LIMB_LENGTHS.items():
-        i, j = layout.index(a), layout.index(b)
-        across.append(((place[:, i] - place[:, j]) ** 2).sum(-1))
-        ahead.append((joints[:, i, 2] - joints[:, j, 2]) ** 2)
-        wanted.append(np.full(len(joints), (1000 * length) ** 2))
-    wide = np.concatenate(across)
-    return float(np.sqrt(max(0.0, (wide * (np.concatenate(wanted) - np.concatenate(ahead))).sum() / (wide**2).sum())))
-
-
 _BETWEEN = (
     ("pelvis", "left_hip", "right_hip"),
     ("thorax", "left_shoulder", "right_shoulder"),
@@ -159,33 +170,11 @@ _BETWEEN = (
 """Joints that sets lack, and the two in the middle of which they lie."""
 
 
-def _from_another_side(points: Array, elevation: float, ray: float, rng: Random) -> Array:
-    """Frames (T, J, 3) in pixels and mm, as another camera sees them that looks at the person from any side.
+class Exchange(NamedTuple):
+    """Limbs of somebody else, whose frames of the same numbers are taken."""
 
-    Args:
-        elevation: of the camera that saw them.
-    """
-    depth = points[..., 2:] / 1000
-    middle = points[..., :2].mean((0, 1))  # for the principal point: where the camera looks at the person
-    metres = np.concatenate([(points[..., :2] - middle) * depth * ray, depth], -1)
-    metres -= metres.mean((0, 1))
-    new = np.radians(rng.normal(*ELEVATION))
-    turn = _pitch(new) @ _yaw(rng.uniform(-np.pi, np.pi)) @ _pitch(-elevation)
-    placed = metres @ turn.T
-    distance = max(float(np.exp(rng.uniform(*np.log(DISTANCES)))), ROOM - float(placed[..., 2].min()))
-    ahead = placed[..., 2:] + distance
-    return np.concatenate([1000 * placed[..., :2] / ahead, 1000 * ahead], -1)
-
-
-def _pitch(angle: float) -> Array:
-    """World (x right, y down, z ahead) to a camera that stands so much above the horizon and looks down."""
-    sine, cosine = np.sin(angle), np.cos(angle)
-    return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
-
-
-def _yaw(angle: float) -> Array:
-    sine, cosine = np.sin(angle), np.cos(angle)
-    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    track: Track
+    part: Literal["legs", "arms"]
 
 
 class Seen(NamedTuple):
@@ -216,17 +205,28 @@ class Eye:
         ]
         self.flip = np.array(layout.flip)
 
-    def see(self, track: Track, chosen: NDArray[np.intp], lag: int, rng: Random, varied: bool = True) -> Seen:
+    def see(
+        self,
+        track: Track,
+        chosen: NDArray[np.intp],
+        lag: int,
+        rng: Random,
+        varied: bool = True,
+        exchange: Exchange | None = None,
+    ) -> Seen:
         """The frames `chosen` (T,) of a track, whose windows come from the poses `lag` frames before.
 
         Args:
             varied: whether the camera is changed, too; else errors only.
+            exchange: limbs of somebody else; both tracks then need depth and elevation.
         """
         cfg = self.cfg
         frames = np.concatenate([chosen, np.maximum(chosen - lag, 0)])
         points, visible = track.joints[frames], track.visible[frames]
-        if varied and np.isfinite(track.elevation) and rng.random() < cfg.around:
-            points = _from_another_side(points, track.elevation, track.ray, rng)
+        if exchange is not None:
+            points, visible = film(self._exchanged(track, exchange, frames), rng), np.ones_like(visible)
+        elif varied and track.is_level and rng.random() < cfg.around:
+            points = film(to_level(points, track.elevation, track.ray), rng)
         if varied:
             points, visible = self._other_camera(points, visible, rng)
         visible = visible & self._not_hidden(points[..., :2], rng)
@@ -241,6 +241,13 @@ class Eye:
         if rng.random() < cfg.swap:
             self._swap(joints, confidence, rng)
         return Seen(joints.clip(0, 1), confidence)
+
+    def _exchanged(self, track: Track, exchange: Exchange, frames: NDArray[np.intp]) -> Array:
+        other, limbs = exchange
+        rows = np.minimum(frames, len(other.joints) - 1)
+        own = to_level(track.joints[frames], track.elevation, track.ray)
+        theirs = to_level(other.joints[rows], other.elevation, other.ray)
+        return (with_legs_of if limbs == "legs" else with_arms_of)(own, theirs, self.layout)
 
     def blocks(self, seen: Seen, levels: list[int], rng: Random) -> list[Array]:
         """(T, J, 3) coordinates times confidence as each of the network's action blocks, of these levels, sees them."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.data.augment import AugmentConfig
-from deephar_ros.data.seen import SeenConfig
+from deephar_ros.data.seen import MixConfig, SeenConfig
 from deephar_ros.model.blocks import BATCH_NORM_MOMENTUM
 from deephar_ros.train.losses import CONFIDENCE_WEIGHT
 
@@ -127,11 +127,13 @@ class FeaturesConfig:
             the node's network would find them; `network`: what the network of `start` sees, which stays as it is.
         cache: folder for what the network sees of every frame.
         seen: the errors of poses that are found.
+        mixes: bodies put together of two tracks, of sets with depth.
     """
 
     kind: Literal["pictures", "poses", "seen", "network"] = "pictures"
     cache: str | None = None
     seen: SeenConfig = field(default_factory=SeenConfig)
+    mixes: tuple[MixConfig, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self, cache=(self.cache is not None) == (self.kind == "network"))

@@ -110,7 +110,9 @@ def track_clips(run: RunConfig, cfg: SetConfig, data: Path, net: SPNet, device: 
     clips = load_clips(cfg, data, run.model)
     rows: RowReader
     if run.features.kind == "seen":
-        rows = SeenRows(clips, run.model.network, run.features.seen, node_settings().track.margin)
+        features, labels = run.features, run.model.labels[cfg.action_set]
+        margin = node_settings().track.margin
+        rows = SeenRows(clips, run.model.network, features.seen, margin, features.mixes, labels)
     elif run.features.cache is None:
         rows = PoseRows(clips, run.model.network, augmentation(run, cfg, clips=True))
     else:

@@ -12,10 +12,10 @@ from training_runs import NETWORK, SPEC
 
 from deephar_ros.data.clip_indices import middle_clip, spread_clips
 from deephar_ros.data.samples import Clip, DatasetError, Picture
-from deephar_ros.data.seen import Eye, SeenConfig, Track, _from_another_side, completed, pixel_ray
+from deephar_ros.data.seen import Exchange, Eye, MixConfig, SeenConfig, Track, completed
 from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.features import unpack
-from deephar_ros.skeleton import LIMB_LENGTHS, PA17
+from deephar_ros.skeleton import PA17
 from deephar_ros.train.config import SetConfig
 from deephar_ros.train.seen_rows import SeenRows
 from deephar_ros.train.sets import relabelled
@@ -136,47 +136,39 @@ def test_depth_is_flat_where_it_is_unknown_and_now_and_then_where_it_is_known() 
     assert 15 < sum(flat) < 45
 
 
-def test_another_camera_sees_the_same_body_from_another_side() -> None:
-    """Exact for a camera whose elevation and focal length are known: what it sees is what a camera there would see."""
-    focal, down = 800.0, 20.0
-    body = walker(1).joints[0] * [0.005, 0.005, 0.001]  # metres: x right, y down, z
-    body = body - body.mean(0)
-    body[:, 2] *= 5  # some depth in it
-    sine, cosine = np.sin(np.radians(down)), np.cos(np.radians(down))
-    seen = body @ np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]).T + [0, 0, 4.0]
-    pixels = np.concatenate([seen[:, :2] / seen[:, 2:] * focal + 256, seen[:, 2:] * 1000], -1)
-    rng = np.random.default_rng(3)
-    around = _from_another_side(pixels[None], np.radians(down), 1 / focal, rng)[0]
-    metres = np.concatenate([around[:, :2] / 1000 * around[:, 2:] / 1000, around[:, 2:] / 1000], -1)
-    np.testing.assert_allclose(pairs(metres), pairs(body), atol=0.02)  # nothing is stretched
-    level = np.random.default_rng(3).normal(7, 12)  # of the new camera
-    up = np.array([0, -np.cos(np.radians(level)), -np.sin(np.radians(level))])
-    heights = (metres - metres.mean(0)) @ up
-    np.testing.assert_allclose(heights, -body[:, 1], atol=0.03)  # and up stays up
+def test_gestures_get_the_legs_of_others_and_keep_their_arms() -> None:
+    other = walker()
+    for side, knee in (("left", (14, 20, -250)), ("right", (-14, 20, -250))):  # sits: knees ahead, shanks down
+        j, k = PA17.index(f"{side}_knee"), PA17.index(f"{side}_ankle")
+        pelvis = other.joints[:, PA17.index("pelvis")]
+        other.joints[:, j], other.joints[:, k] = pelvis + knee, pelvis + np.array(knee) + [0, 80, 0]
+    standing, sitting = (track._replace(elevation=0.0, ray=0.005 / 3) for track in (walker(), other))
+    seen = Eye(SHARP, PA17, MARGIN).see(
+        standing, np.arange(8) * 3, 1, np.random.default_rng(0), True, Exchange(sitting, "legs")
+    )
+    plain = see(SHARP).joints
+
+    def drop(joints: np.ndarray, joint: str) -> float:
+        top, pelvis = (joints[:, PA17.index(name), 1].mean() for name in ("head", "pelvis"))
+        return float((joints[:, PA17.index(joint), 1].mean() - pelvis) / (pelvis - top))
+
+    assert drop(seen.joints, "left_knee") < 0.7 * drop(plain, "left_knee")
+    assert drop(seen.joints, "left_wrist") == pytest.approx(drop(plain, "left_wrist"), abs=0.15)
 
 
-def pairs(points: np.ndarray) -> np.ndarray:
-    """Distances between all points."""
-    return np.linalg.norm(points[:, None] - points[None], axis=-1)
-
-
-def test_the_focal_length_comes_from_the_length_of_limbs() -> None:
-    names = {name for pair in LIMB_LENGTHS for name in pair}
+def test_only_the_actions_named_are_mixed() -> None:
+    clips = [replace(a_clip(label), elevation=0.0) for label in (0, 1, 1, 2)]
+    mix = MixConfig(("wave",), "legs", ("sit", "walk"), 1.0)
+    rows = SeenRows(clips, POSE_ONLY, SHARP, MARGIN, [mix], ("sit", "walk", "wave"))
     rng = np.random.default_rng(0)
-    body = np.zeros((6, 17, 3))
-    for side, x in (("left", 0.2), ("right", -0.2)):
-        for chain in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
-            turn = rng.normal(size=(2, 6, 3)) * [0.3, 1, 0.3]
-            at = np.tile([x, 0.0 if chain[0] == "hip" else -0.288 * 1.69, 0.0], (6, 1))
-            for k, part in enumerate(chain):
-                body[:, PA17.index(f"{side}_{part}")] = at
-                if k < 2:
-                    length = LIMB_LENGTHS[f"{side}_{part}", f"{side}_{chain[k + 1]}"]
-                    at = at + length * turn[k] / np.linalg.norm(turn[k], axis=-1, keepdims=True)
-    assert len(names) == 12
-    seen = body + np.array([0.3, 0.1, 3.5])
-    pixels = np.concatenate([seen[..., :2] / seen[..., 2:] * 700, seen[..., 2:] * 1000], -1)
-    assert 1 / pixel_ray(pixels, PA17) == pytest.approx(700, rel=1e-3)
+    assert rows._exchange(0, rng) is None
+    given = [rows._exchange(3, rng) for _ in range(20)]
+    assert all(exchange is not None and exchange.part == "legs" for exchange in given)
+    assert {id(exchange.track) for exchange in given if exchange} == {id(track) for track in rows.tracks[:3]}
+    flat = SeenRows([a_clip(0), a_clip(2)], POSE_ONLY, SHARP, MARGIN, [mix], ("sit", "walk", "wave"))
+    assert flat._exchange(1, rng) is None  # nobody knows where the ground is
+    with pytest.raises(ValueError, match="no action dance"):
+        SeenRows(clips, POSE_ONLY, SHARP, MARGIN, [MixConfig(("dance",), "legs", ("sit",))], ("sit", "walk", "wave"))
 
 
 def test_a_track_is_completed_from_other_joints_from_time_and_from_the_other_side() -> None:
