@@ -21,6 +21,7 @@ from deephar_ros.strict import ConfigError
 from deephar_ros.train.distributed import join, leave
 from deephar_ros.train.loading import Loader
 from deephar_ros.train.read_config import load_config
+from deephar_ros.train.record import record_run
 from deephar_ros.train.start import first_weights
 from deephar_ros.train.trainer import Trainer
 from deephar_ros.train.validation import Validation
@@ -52,6 +53,8 @@ def main() -> int:
             trainer.resume()
         elif (args.out / "log.jsonl").exists() and group.rank == 0:
             raise FileExistsError(f"{args.out} holds a run: --resume goes on with it, another --out starts anew")
+        if group.rank == 0:
+            record_run(run, args.data, args.out)
         return 0 if trainer.fit(Loader(run, args.data, device, trainer.net, group)) else INTERRUPTED
     except (ConfigError, CheckpointError, DatasetError, OSError, ValueError, FloatingPointError) as error:
         print(f"train: {error}", file=sys.stderr)
