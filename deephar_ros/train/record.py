@@ -22,7 +22,7 @@ FILE = "run.json"
 
 
 def record_run(run: RunConfig, data: Path, out: Path) -> None:
-    """Writes `run.json`: configuration with all defaults and the seed, versions, and of each set used its size and hash.
+    """Writes `run.json`: configuration with defaults and seed, versions, and of each set used its size and hash.
 
     A run that is resumed with another configuration leaves a further entry.
 

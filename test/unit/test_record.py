@@ -19,7 +19,7 @@ from deephar_ros.train.record import FILE, data_hash, record_run
 @pytest.fixture
 def run() -> RunConfig:
     sets = (SetConfig("people", "lsp", "lsp"), SetConfig("unused", "mpii", "nowhere"))
-    return replace(make_run(stage(pose={"people": 1.0}), data=DataConfig(sets=sets)))
+    return replace(make_run(stage()), data=DataConfig(sets=sets))
 
 
 def test_configuration_seed_versions_and_data_are_written_once(tmp_path: Path, run: RunConfig) -> None:
