@@ -33,7 +33,7 @@ def record_run(run: RunConfig, data: Path, out: Path) -> None:
     used = [(cfg, kind) for cfg in run.data.sets for kind in ("pose", "action") if _is_used(run, cfg.name, kind)]
     sets = {}
     for cfg, kind in used:
-        entries = load_samples(cfg, data, layout) if kind == "pose" else load_clips(cfg, data, layout)
+        entries = load_samples(cfg, data, layout) if kind == "pose" else load_clips(cfg, data, run.model)
         sets[f"{cfg.name}_{kind}"] = {"entries": len(entries), "sha256": data_hash(entries)}
     versions = {"deephar_ros": __version__, "torch": torch.__version__, "numpy": np.__version__}
     entry = {"config": asdict(run), "versions": versions, "data": sets}
