@@ -7,6 +7,7 @@ writes 18 and above only, so the graphs come from the older one and are tidied h
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import warnings
@@ -87,7 +88,9 @@ def export_graph(
             PyTorch cannot run it in half precision.
     """
     example = example_input(net, graph, shape).to(device)
-    traced = (folded(net).half() if precision == "float16" else net).to(device)
+    traced = folded(net).half() if precision == "float16" else net
+    if device != "cpu":
+        traced = copy.deepcopy(traced).to(device)  # the caller's stays where it is
     names = output_names(net, graph, all_poses)
     older: dict[str, Any] = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     with TemporaryDirectory() as folder, warnings.catch_warnings():

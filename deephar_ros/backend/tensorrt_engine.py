@@ -49,9 +49,9 @@ class Engine:
         shape = (batch, *tuple(self._engine.get_tensor_shape(source))[1:])
         if not context.set_input_shape(source, shape):
             raise EngineError(f"the engine takes no batches of {batch}")
-        tensors = {source: torch.zeros(shape, device=self._device)}
+        tensors = {source: torch.empty(shape, device=self._device)}
         for name in self._outputs:
-            tensors[name] = torch.zeros(tuple(context.get_tensor_shape(name)), device=self._device)
+            tensors[name] = torch.empty(tuple(context.get_tensor_shape(name)), device=self._device)
         for name, tensor in tensors.items():
             context.set_tensor_address(name, tensor.data_ptr())
 
