@@ -126,7 +126,7 @@ def _read_clips(cfg: SetConfig, data: Path, layout: Layout) -> list[Clip]:
     if cfg.reader == "synthetic_tracks":
         from deephar_ros.data.synthetic.reader_tracks import load_synthetic_tracks
 
-        return _part(cfg, _named(cfg, load_synthetic_tracks(folder, split, layout)))
+        return _part(cfg, chosen_by_name(cfg, load_synthetic_tracks(folder, split, layout)))
     if cfg.reader == "folder":
         from deephar_ros.data.folder import load_folder_clips
 
@@ -164,7 +164,7 @@ def _part(cfg: SetConfig, items: list[Item]) -> list[Item]:
     return _some(cfg, chosen, len(items))
 
 
-def _named(cfg: SetConfig, clips: list[Clip]) -> list[Clip]:
+def chosen_by_name(cfg: SetConfig, clips: list[Clip]) -> list[Clip]:
     """The clips whose names fit."""
 
     def fits(name: str, patterns: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from deephar_ros.model.features import unpack
 from deephar_ros.skeleton import PA17
 from deephar_ros.train.config import SetConfig
 from deephar_ros.train.seen_rows import SeenRows
-from deephar_ros.train.sets import relabelled
+from deephar_ros.train.sets import chosen_by_name, relabelled
 from deephar_ros.train.tracks import PoseRows, TrackClips, action_part, label_of
 
 SHARP = SeenConfig(
@@ -266,3 +266,10 @@ def test_a_sets_actions_are_called_as_the_model_calls_them() -> None:
     for labels in ({"run": "walk"}, {"going": "run"}):
         with pytest.raises(DatasetError, match="run"):
             relabelled(clips, replace(cfg, labels=labels), ("going", "golf", "seated"), spec)
+
+
+def test_clips_of_a_set_are_chosen_by_patterns_of_their_names() -> None:
+    clips = [replace(a_clip(), name=name) for name in ("walk/on_the_spot/utd/1", "walk/far/utd/2", "sit/keys/3")]
+    cfg = SetConfig("a", "synthetic_tracks", ".", only=("walk/*", "*/keys/*"), without=("*/on_the_spot/*",))
+    assert [clip.name for clip in chosen_by_name(cfg, clips)] == ["walk/far/utd/2", "sit/keys/3"]
+    assert len(chosen_by_name(SetConfig("a", "penn", "."), clips)) == 3
