@@ -21,9 +21,9 @@ LARGEST_PADDED = 1 << 12
 with the square of the side, and a picture may be as long as it likes."""
 
 HALVED = 3
-"""A window is halved as long as it is so many crops wide: OpenCV's mean of 2x2 pixels is ten times as fast as its mean
-over any other interval. On photographs the crop differs by 0.5 to 0.8 of 255 grey levels in the mean, because the edges
-of its pixels move to even pixels of the picture."""
+"""A window is halved as long as it is so many crops wide, and then brought to two crops, of which 2x2 pixels make one.
+OpenCV takes three to ten times as long for the exact mean over the interval that a pixel covers; on photographs the
+crops differ by 0.2 to 1 of 255 grey levels in the mean (docs/speed.md)."""
 ROUNDED = 96
 """Over the side of a window, the pixels to which `Window.to_look_at` may round it."""
 
@@ -122,11 +122,11 @@ class Window:
             inside = cv2.copyMakeBorder(inside, *pads, cv2.BORDER_CONSTANT, value=0)
         for _ in range(self.halvings(size)):
             inside = cv2.resize(inside, (len(inside) // 2, len(inside) // 2), interpolation=cv2.INTER_AREA)
-        # Averaging when shrinking, as the antialiased resize of the training pictures does.
+        if len(inside) > size:  # averaged, as the antialiased resize of the training pictures does
+            inside = cv2.resize(inside, (2 * size, 2 * size), interpolation=cv2.INTER_LINEAR)
         how = cv2.INTER_AREA if len(inside) > size else cv2.INTER_LINEAR
-        return cv2.resize(inside, (size, size), interpolation=how).reshape(
-            size, size, -1
-        )  # OpenCV drops a single channel
+        crop = cv2.resize(inside, (size, size), interpolation=how)
+        return crop.reshape(size, size, -1)  # OpenCV drops a single channel
 
     def halvings(self, size: int) -> int:
         """How often `cut` halves the window before it shrinks the rest of the way to `size`."""
