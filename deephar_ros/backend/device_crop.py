@@ -1,10 +1,10 @@
 """Windows resampled on the device: of a picture only the window's own pixels go there, as bytes.
 
-What `Window.cut` does is linear, and for rows and columns apart: an output pixel is the mean over an interval of input
-pixels, [i*s, (i+1)*s) where the window shrinks, and [x, x+1) where it is enlarged by interpolation at x; nothing lies
-outside of the picture. A window that is halved first has blocks of pixels in the place of pixels. So a crop is two
-products, rows x pixels x columns, of any window with the same code. The result is that of `Window.cut` to within one of
-255 grey levels, where OpenCV rounds elsewhere.
+What `Window.cut` does is linear, and for rows and columns apart. Interpolation at x is the mean over [x, x+1) of pixels
+that are squares; a window that is halved first has blocks of pixels in the place of pixels; and where it shrinks, an
+output pixel is the mean of two such points. Nothing lies outside of the picture. So a crop is two products, rows x
+pixels x columns, of any window with the same code. The result is that of `Window.cut` to within one of 255 grey levels,
+where OpenCV rounds elsewhere.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ class DeviceCropper:
         """(N, size, size, 3) uint8 RGB on the device; enqueued, not waited for."""
         insides = [_inside(cutout) for cutout in cutouts]
         with self._lane.active():
-            flat = self._lane.upload(np.concatenate([inside.ravel() for inside in insides]))
+            pictures = self._lane.upload(insides)
             rows, columns = self._weights(cutouts, max(max(inside.shape[:2]) for inside in insides))
             crops = torch.zeros(len(cutouts), self._size, self._size, 3, dtype=torch.uint8, device=self._lane.device)
-            for i, pixels in enumerate(flat.split([inside.size for inside in insides])):
-                height, width, channels = insides[i].shape
-                if len(pixels):
-                    picture = pixels.view(height, width, channels).permute(2, 0, 1)
-                    planes = picture.to(self._dtype, memory_format=torch.contiguous_format)
+            for i, picture in enumerate(pictures):
+                height, width = picture.shape[:2]
+                if height and width:
+                    planes = picture.permute(2, 0, 1).to(self._dtype, memory_format=torch.contiguous_format)
                     planes = rows[i, :, :height] @ (planes @ columns[i, :, :width].T)
                     crops[i] = torch.stack([planes[c] for c in cutouts[i].rgb], -1).round_()
                 for part in cutouts[i].blanked(self._size):
@@ -51,33 +50,24 @@ class DeviceCropper:
 
     def _weights(self, cutouts: Sequence[Cutout], longest: int) -> tuple[Tensor, Tensor]:
         """Of rows and of columns, (N, size, longest) each: what part of an output pixel an input pixel makes up."""
-        flat = self._lane.upload(np.array([_edges(cutout.window, self._size) for cutout in cutouts], np.float32))
-        low, high = (
-            flat[..., : 2 * self._size].unflatten(-1, (2, self._size, 1)).permute(2, 1, 0, 3, 4)
-        )  # axis, N, size, 1
+        (flat,) = self._lane.upload([np.array([_places(cutout.window, self._size) for cutout in cutouts], np.float32)])
+        points = flat[..., :-2].unflatten(-1, (2 * self._size, 1)).permute(1, 0, 2, 3)  # axis, N, 2 * size, 1
         outside, block = flat[..., -2:].permute(2, 1, 0).unflatten(-1, (-1, 1, 1))
         pixels = torch.arange(longest, dtype=torch.float32, device=self._lane.device)
         cells = ((pixels + outside) / block).floor_()
-        overlap = (torch.minimum(high, cells + 1) - torch.maximum(low, cells)).clamp_(min=0)
-        rows, columns = (overlap / (block * (high - low))).to(self._dtype)
+        overlap = (1 - (cells - points).abs()).clamp_(min=0) / block
+        rows, columns = overlap.unflatten(2, (self._size, 2)).mean(3).to(self._dtype)
         return rows, columns
 
 
-def _edges(window: Window, size: int) -> Array:
-    """(2, 2 * size + 2) of rows and of columns: where each output pixel begins, where it ends, in cells of the window;
-    pixels of the window before the first in the picture; pixels of a cell."""
+def _places(window: Window, size: int) -> Array:
+    """(2, 2 * size + 2) of rows and of columns: two points for each output pixel, in cells of the window; pixels of the
+    window before the first in the picture; pixels of a cell."""
     block = 1 << window.halvings(size)
-    intervals = _intervals(window.size // block, size).ravel()
-    return np.stack([np.append(intervals, [max(-start, 0), block]) for start in (window.top, window.left)])
-
-
-def _intervals(window: int, size: int) -> Array:
-    """(2, size): where the interval of each output pixel begins and ends, in pixels of the window."""
-    scale, i = window / size, np.arange(size)
-    if window > size:
-        return np.stack([i * scale, np.minimum((i + 1) * scale, window)])
-    x = ((i + 0.5) * scale - 0.5).clip(0, window - 1)
-    return np.stack([x, x + 1])
+    cells = window.size // block
+    count = 2 * size if cells > size else size
+    points = ((np.arange(count) + 0.5) * cells / count - 0.5).clip(0, cells - 1).repeat(2 * size // count)
+    return np.stack([np.append(points, [max(-start, 0), block]) for start in (window.top, window.left)])
 
 
 def _inside(cutout: Cutout) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ Without a GPU the same code runs without graphs and without a stream, which is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -49,12 +49,17 @@ class Lane:
         """Memory on the host that copies to and from the device need not wait for."""
         return torch.empty(shape, dtype=dtype, pin_memory=self._stream is not None)
 
-    def upload(self, values: NDArray[Any]) -> Tensor:
-        """A copy on the device, enqueued; the pinned memory between is PyTorch's, which uses it again afterwards."""
-        staging = torch.from_numpy(values)
-        if self._stream is not None:
-            staging = staging.pin_memory()
-        return staging.to(self.device, non_blocking=True)
+    def upload(self, parts: Sequence[NDArray[Any]]) -> list[Tensor]:
+        """Copies of arrays of one type on the device, through one transfer that is not waited for.
+
+        The pinned memory is PyTorch's, which uses it again only when the transfer is done.
+        """
+        sizes = [part.size for part in parts]
+        staging = self.host((sum(sizes),), torch.from_numpy(np.empty(0, parts[0].dtype)).dtype)
+        for part, place in zip(parts, staging.split(sizes), strict=True):
+            np.copyto(place.numpy().reshape(part.shape), part)
+        pieces = staging.to(self.device, non_blocking=True).split(sizes)
+        return [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
 
     def wait(self) -> None:
         """Until all that was enqueued is done."""
