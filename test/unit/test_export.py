@@ -253,6 +253,26 @@ def test_command_names_what_does_not_fit(
     assert message in error
 
 
+def test_command_writes_half_precision_and_compares_it(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--precision", "float16", "--graph", "frame")
+    assert command(monkeypatch, tiny_checkpoint, "--out", tmp_path, *options) == 0
+    model = onnx.load(tmp_path / "frame.onnx")
+    assert {entry.key: entry.value for entry in model.metadata_props}["precision"] == "float16"
+    assert "pose_p2_l1" in capsys.readouterr().out
+
+
+def test_engines_need_a_gpu_and_tensorrt_and_the_command_says_so(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, tiny_checkpoint, "--engine", "--device", "cpu") == 1
+    assert capsys.readouterr().err.startswith("export: backend tensorrt ")
+    with pytest.raises(SystemExit):
+        command(monkeypatch, tiny_checkpoint)
+    assert "say --out FOLDER, or --engine" in capsys.readouterr().err
+
+
 def test_command_writes_nothing_that_differs(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
