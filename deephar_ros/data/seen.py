@@ -31,6 +31,8 @@ RUN = 0.5
 """Chance that a stray joint is astray in the next frame of the clip, too."""
 ASTRAY, OTHER_SIDE = 0.08, 0.25
 """Standard deviation of where stray joints are, and the share of them that are about the other side's joint."""
+FICKLE = (0.08, 0.03)
+"""Relative standard deviation of confidence from joint to joint and from frame to frame."""
 DOUBT = 0.2
 """Error at which confidence is half of what it is without."""
 CERTAIN = (1.0, 0.5, 0.15)
@@ -59,8 +61,8 @@ class SeenConfig:
         flip: clips that are mirrored.
     """
 
-    error: tuple[float, float] = (0.006, 0.025)
-    steady: float = 0.4
+    error: tuple[float, float] = (0.004, 0.022)
+    steady: float = 0.7
     stray: float = 0.12
     swap: float = 0.15
     hidden: float = 0.12
@@ -309,7 +311,8 @@ class Eye:
         lost = true.clip(0.02, 0.98) + rng.normal(0, ASTRAY, (1, *true.shape[1:])) + 2 * error
         found = np.where(visible[..., None], found, lost)
         distance = np.linalg.norm(found - true, axis=-1)
-        sure = rng.uniform(*cfg.confidence) * np.exp(rng.normal(0, 0.08, shape)) / (1 + (distance / DOUBT) ** 2)
+        usual = rng.uniform(*cfg.confidence) * np.exp(rng.normal(0, FICKLE[0], shape[1]))
+        sure = usual * np.exp(rng.normal(0, FICKLE[1], shape)) / (1 + (distance / DOUBT) ** 2)
         sure = sure / (1 + 0.08 * (self.restless - self.restless.min()))
         return found, np.where(visible, sure, sure * rng.uniform(0.35, 0.8, shape)).clip(0.05, 1)
 

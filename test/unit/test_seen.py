@@ -90,7 +90,7 @@ def test_errors_are_as_large_as_asked_for_and_more_so_at_wrists() -> None:
     assert spread[PA17.index("spine")] == pytest.approx(0.02 * 0.8, rel=0.15)
     assert spread[PA17.index("left_wrist")] == pytest.approx(0.02 * 2.5, rel=0.15)
     steady = errors.mean(1).std((0, 2))  # what lasts through a clip
-    assert steady[PA17.index("spine")] == pytest.approx(0.016 * np.sqrt(0.4 + 0.6 / 8), rel=0.2)
+    assert steady[PA17.index("spine")] == pytest.approx(0.016 * np.sqrt(0.7 + 0.3 / 8), rel=0.2)
 
 
 def test_what_is_found_far_from_where_it_is_gets_little_confidence() -> None:
