@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deephar_ros.backend.base import Prediction
+from deephar_ros.backend.choose import OFFERED
 from deephar_ros.backend.tolerances import TOLERANCES, Difference, beyond, difference
 from deephar_ros.backend.torch_backend import TorchBackend
+from deephar_ros.cli import verify_backends
 from deephar_ros.geometry import Array
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "backends.md"
@@ -73,3 +77,27 @@ def test_the_page_states_the_tolerances() -> None:
     for precision, (coordinates, typical, rest) in stated.items():
         numbers = [float(coordinates), float(typical), *map(float, rest.split(" | "))]
         assert numbers == list(TOLERANCES[precision])
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["verify_backends", *map(str, arguments)])
+    return verify_backends.main()
+
+
+def test_the_command_compares_what_works_here_and_says_what_does_not(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("av", reason="the demo video cannot be read")
+    offered = {key: OFFERED[key] for key in (("torch", "cpu"), ("tensorrt", "cuda"))}
+    monkeypatch.setattr(verify_backends, "OFFERED", offered)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert run(monkeypatch, "--checkpoint", tiny_checkpoint, "--limit", 4) == 0
+    out = capsys.readouterr().out
+    assert "| torch | cpu | float32 | the reference |" in out
+    assert re.search(r"^\| torch \| cpu \| bfloat16 \|( \d\.\de-\d\d \|){6} ok \|$", out, re.M)
+    assert "| tensorrt | cuda | float16 | not measured: no CUDA device here |" in out
+    monkeypatch.setitem(TOLERANCES, "bfloat16", Difference(1e-9, 1, 1, 1, 1))
+    assert run(monkeypatch, "--checkpoint", tiny_checkpoint, "--limit", 4) == 1
+    assert "| coordinates |" in capsys.readouterr().out
+    assert run(monkeypatch, "--checkpoint", tiny_checkpoint, "--limit", 3) == 1
+    assert "gives 3 pictures, fewer than a clip has" in capsys.readouterr().err
