@@ -18,7 +18,7 @@ R = TypeVar("R")
 Inputs = Union[NDArray[Any], torch.Tensor, Sequence[Cutout]]  # noqa: UP007  see `Crops`
 
 OUT_OF_MEMORY = ("out of memory", "outofmemory", "not enough memory", "failed to allocate", "alloc_failed")
-LOST = ("cuda error", "cuda driver error", "cudnn", "cublas", "hip error")
+LOST = ("cuda error", "cuda runtime", "cuda driver error", "cudnn", "cublas", "hip error")
 """What libraries write, in lower case, when memory is short and when a device does not work any more."""
 HOLD, LONGEST_HOLD = 10.0, 600.0
 """Seconds after an out-of-memory error before larger batches are tried; doubled each time that they do not fit."""

@@ -173,6 +173,26 @@ def test_a_lost_device_is_opened_again_with_the_same_cut(
     assert backend.trouble == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("CUDA error: device-side assert triggered", careful.LOST),
+        ("the engine did not run (1: [runner.cpp] Error Code 1: Cuda Runtime (misaligned address))", careful.LOST),
+        ("the engine did not run (Error Code 1: Cuda Runtime (out of memory))", careful.OUT_OF_MEMORY),
+        ("[ONNXRuntimeError] : 1 : FAIL : CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED", careful.LOST),
+    ],
+)
+def test_what_libraries_write_is_understood(
+    faulty: Faulty, crops: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, said: str, kind: tuple[str, ...]
+) -> None:
+    def fail(crops: NDArray[np.uint8]) -> Prediction:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(faulty, "predict", fail)
+    with pytest.raises(DeviceError, match="fails" if kind is careful.LOST else "no memory left"):
+        CarefulBackend(faulty, never, None, print).predict(crops)
+
+
 def test_one_failure_that_does_not_repeat_loads_nothing_again(faulty: Faulty, crops: NDArray[np.uint8]) -> None:
     backend = CarefulBackend(faulty, never, None, print)
     for _ in range(3):
