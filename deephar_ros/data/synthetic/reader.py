@@ -63,7 +63,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
                 root_depth=float(joints[i, PA17.index("pelvis"), 2]),
                 activity=_activity(about["motions"][table["motion"][i]]),
                 subject=f"body{table['subject'][i]}",
-                camera=PinholeCamera(*map(float, table["intrinsics"][i])),
+                camera=PinholeCamera(*(float(value) for value in table["intrinsics"][i])),
             )
         )
     return samples
