@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class _Limbs(NamedTuple):
     length: NDArray[np.float64]
 
 
+@lru_cache
 def _limbs(layout: Layout) -> _Limbs:
     pairs = [(layout.index(a), layout.index(b)) for a, b in LIMB_LENGTHS]
     first, second = np.array(pairs, np.intp).T

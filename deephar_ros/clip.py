@@ -8,6 +8,7 @@ rate, and a gap (lost frames, a paused bag) is seen.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from typing import NamedTuple
 
@@ -71,12 +72,19 @@ class ClipBuffer:
         """The clip that ends with the newest frame; None while an instant of it has no frame within half a spacing."""
         if not self._past:
             return None
-        stamps = np.array([stamp for stamp, _ in self._past])
-        wanted = stamps[-1] - self.spacing * np.arange(self.frames - 1, -1, -1)
-        chosen = np.abs(stamps[:, None] - wanted).argmin(0)
-        if np.abs(stamps[chosen] - wanted).max() > self.spacing // 2:
+        stamps = [stamp for stamp, _ in self._past]
+        wanted = [stamps[-1] - self.spacing * back for back in range(self.frames - 1, -1, -1)]
+        chosen = [_nearest(stamps, instant) for instant in wanted]
+        if max(abs(stamps[i] - instant) for i, instant in zip(chosen, wanted, strict=True)) > self.spacing // 2:
             return None
-        return Clip(int(stamps[chosen[0]]), np.stack([self._past[i][1] for i in chosen]))
+        return Clip(stamps[chosen[0]], np.stack([self._past[i][1] for i in chosen]))
+
+
+def _nearest(stamps: list[int], instant: int) -> int:
+    """Index of the stamp nearest to an instant; of two, the earlier."""
+    after = min(bisect_left(stamps, instant), len(stamps) - 1)
+    before = max(after - 1, 0)
+    return before if instant - stamps[before] <= stamps[after] - instant else after
 
 
 class ClipActions(NamedTuple):

@@ -31,6 +31,8 @@ BOX_MARGIN = 1.25
 """Side of the window over the longer side of a detector's box, as in training."""
 SAME = 0.5
 """Pose similarity from which two windows show one and the same person."""
+SPREAD = 0.15
+"""Distance of joints that counts as one standard deviation in similarity, over the person's size."""
 REACH = 0.3
 """Least overlap (IoU or pose similarity) with where a hidden person should be by now."""
 TRACKS_PER_LOOK = 4
@@ -254,11 +256,12 @@ class Tracker:
     def _doubles(self, seen: list[Track]) -> list[Track]:
         """Of two tracks that have come to follow one person, the shorter one."""
         longest = sorted(seen, key=lambda track: -track.looks)
-        return [
-            track
-            for i, track in enumerate(longest)
-            if any(similarity(other.joints, track.joints, track.box) >= SAME for other in longest[:i])
-        ]
+        if len(longest) < 2:
+            return []
+        joints, sizes = np.stack([track.joints for track in longest]), np.array([_size(track.box) for track in longest])
+        distances = np.linalg.norm(joints[:, None] - joints, axis=-1) / (SPREAD * sizes)[:, None, None]
+        alike = np.exp(-0.5 * distances**2).mean(-1) >= SAME  # row: whose size counts
+        return [track for i, track in enumerate(longest) if alike[i, :i].any()]
 
     def _is_lost(self, track: Track, stamp: int) -> bool:
         if track.looked <= track.seen:
@@ -273,9 +276,12 @@ def box_window(box: Box) -> Window:
 
 def similarity(a: Array, b: Array, box: Box) -> float:
     """Of two poses (J, 2) of people as large as `box`, 0..1: COCO's object keypoint similarity, simplified."""
-    size = max(_extent(box), 1.0)
-    distance = np.linalg.norm(a - b, axis=-1) / (0.15 * size)
+    distance = np.linalg.norm(a - b, axis=-1) / (SPREAD * _size(box))
     return float(np.exp(-0.5 * distance**2).mean())
+
+
+def _size(box: Box) -> float:
+    return max(_extent(box), 1.0)
 
 
 def _extent(box: Box) -> float:

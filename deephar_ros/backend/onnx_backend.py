@@ -96,12 +96,18 @@ class OnnxBackend:
         # both always and never, and the cores are free between images (docs/speed.md).
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        # Without VNNI, sums of products of 8 bits overflow: slower then, but right.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if self.precision == "int8" and not has_vnni():  # there sums of products of 8 bits overflow
+            options.add_session_config_entry("session.x64quantprecision", "1")
         session = onnxruntime.InferenceSession(graph, options, providers=self._providers)
         if self.device != "cpu" and CUDA not in session.get_providers():
             raise ValueError(f"onnxruntime could not use {self.device}, its log says why: use backend 'torch'")
         return session
+
+
+def has_vnni() -> bool:
+    """Whether the processor adds products of 8 bits without overflow (x86); elsewhere the question does not arise."""
+    info = Path("/proc/cpuinfo")
+    return "vnni" in info.read_text() if info.is_file() else True
 
 
 def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:

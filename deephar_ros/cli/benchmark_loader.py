@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 
-from deephar_ros.cli.benchmark import machine
+from deephar_ros.benchmark.machine import machine
 from deephar_ros.data.augment import AugmentConfig
 from deephar_ros.data.batch_augment import Unrendered, collect, render_batch
 from deephar_ros.data.crops_cache import CropsCache, make_cache, wanted_of_samples

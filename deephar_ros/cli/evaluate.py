@@ -30,8 +30,9 @@ from pathlib import Path
 
 import torch
 
+from deephar_ros.benchmark.machine import machine
+from deephar_ros.benchmark.timing import in_turns
 from deephar_ros.checkpoint import CheckpointError, ModelSpec, load_checkpoint
-from deephar_ros.cli.benchmark import in_turns, machine
 from deephar_ros.data.clip_indices import Protocol as ClipProtocol
 from deephar_ros.data.samples import DatasetError, Sample
 from deephar_ros.draw import save_picture
