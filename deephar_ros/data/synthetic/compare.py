@@ -1,13 +1,13 @@
-"""How poses of data sets differ in the picture, and how well one set covers another; the drawing of docs/synthetic.md."""
+"""How poses of data sets differ in the picture, and how well one set covers another; draws docs/synthetic.png."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deephar_ros.data.samples import DatasetError, Sample
 from deephar_ros.data.sets import SETS, load_set
@@ -107,7 +107,7 @@ def _normal(points: Array) -> Array:
     return centred / size[:, None, None]
 
 
-def _at(points: Array, joint: str) -> NDArray[np.float64]:
+def _at(points: Array, joint: str) -> Array:
     return points[:, LSP14.index(joint)]
 
 
@@ -130,14 +130,14 @@ def draw_comparison(sets: Mapping[str, Poses], nearest_of: Mapping[str, Array], 
 
     figure = Figure((11, 5.2), layout="constrained")
     axes = figure.subplots(2, 4).ravel()
-    panels = {
-        "trunk from upright (degrees)": (lean, (0, 180)),
-        "shoulders across the trunk (1 trunk)": (facing, (-1.2, 1.2)),
-        **{f"{j} (degrees, 180 straight)": (lambda p, j=j: bends(p, j), (0, 180)) for j in _ANGLES},
+    panels: dict[str, tuple[Callable[[Array], Array], tuple[float, float]]] = {
+        "trunk from upright": (lean, (0, 180)),
+        "shoulders across (1 trunk)": (facing, (-1.2, 1.2)),
+        **{f"{joint} (180 straight)": (partial(bends, joint=joint), (0, 180)) for joint in _ANGLES},
     }
     for axis, (title, (measure, limits)) in zip(axes, panels.items(), strict=False):
         for name, poses in sets.items():
-            axis.hist(measure(poses.points), 36, limits, density=True, histtype="step", label=name, linewidth=1.2)
+            axis.hist(measure(poses.points), 36, range=limits, density=True, histtype="step", label=name, linewidth=1.2)
         axis.set(title=title, yticks=[])
     for name, distances in nearest_of.items():
         axes[6].plot(np.sort(distances), np.linspace(0, 1, len(distances)), label=name, linewidth=1.2)
@@ -145,4 +145,5 @@ def draw_comparison(sets: Mapping[str, Poses], nearest_of: Mapping[str, Array], 
     axes[7].axis("off")
     axes[7].legend(*axes[0].get_legend_handles_labels(), loc="upper left", frameon=False, title="sets")
     axes[6].legend(fontsize=7, frameon=False)
-    FigureCanvasAgg(figure).print_png(str(path))
+    FigureCanvasAgg(figure)
+    figure.savefig(path, format="png")

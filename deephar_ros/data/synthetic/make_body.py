@@ -30,7 +30,7 @@ def make_body(path: Path, people: int = PEOPLE, seed: int = 0) -> Iterator[int]:
     """
     import anny
     import torch
-    from anny.paths import get_anny_root_dir
+    from anny.keypoints import KeypointsRegressor
     from anny.shape_distribution import SimpleShapeDistribution
 
     torch.manual_seed(seed)
@@ -47,9 +47,9 @@ def make_body(path: Path, people: int = PEOPLE, seed: int = 0) -> Iterator[int]:
             made = model(pose_parameters=rest.expand(count, -1, -1, -1), phenotype_kwargs=chosen)
         points.append(np.concatenate([_flat(made["rest_vertices"]), _flat(made["rest_bone_heads"])], 1))
         yield count
-    landmarks = torch.load(get_anny_root_dir() / "data" / "keypoints" / "coco.pth", weights_only=True)
-    rows = torch.stack(list(landmarks.values()))[:, model.base_mesh_vertex_indices].float()
-    save_npz(path, _arrays(model, np.concatenate(points), rows.numpy(), list(landmarks)), compressed=True)
+    landmarks = KeypointsRegressor.coco(model)
+    rows = landmarks.regression_weights.float().numpy()
+    save_npz(path, _arrays(model, np.concatenate(points), rows, list(landmarks.labels)), compressed=True)
 
 
 def _flat(tensor: Any) -> Array:

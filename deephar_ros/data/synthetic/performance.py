@@ -82,9 +82,10 @@ class Stage:
             recordings = tuple(matching(part, way.motions))
             if (way.motions and not recordings) or (way.legs and not matching(part, way.legs)):
                 continue
-            if not way.motions and way.held_out != self.held_out and any(w.held_out for w in action.ways):
-                continue
             found.append(_Choice(way, recordings))
+        made = [choice for choice in found if choice.way.held_out == self.held_out and not choice.recordings]
+        if made or not self.held_out:  # where no way is held out, other performances are
+            found = [choice for choice in found if choice.recordings or choice.way.held_out == self.held_out]
         if not found:
             what = "held out for testing" if self.held_out else "for training"
             raise ConfigError(f"{action.label}: none of its ways can be done with the recordings that are {what}")

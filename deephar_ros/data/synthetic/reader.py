@@ -53,6 +53,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
         points = np.where((table["visibility"][i] == OUTSIDE)[:, None], np.nan, joints[i])
         if not np.isfinite(points).any():
             continue
+        fx, fy, cx, cy = (float(value) for value in table["intrinsics"][i])
         samples.append(
             Sample(
                 name=f"{number:07d}",
@@ -63,7 +64,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
                 root_depth=float(joints[i, PA17.index("pelvis"), 2]),
                 activity=_activity(about["motions"][table["motion"][i]]),
                 subject=f"body{table['subject'][i]}",
-                camera=PinholeCamera(*(float(value) for value in table["intrinsics"][i])),
+                camera=PinholeCamera(fx, fy, cx, cy),
             )
         )
     return samples
