@@ -131,7 +131,7 @@ def test_signals_end_the_node_without_a_trace(
         (["device:=abacus"], "device 'abacus' does not work here"),
         (["box_source:=crystal_ball"], "box_source is 'crystal_ball'; allowed: one of auto, detections"),
         (["cameras:=[front, front]"], "parameter cameras is"),
-        (["cut:=7"], "cut is 7, but the model first_light has 2 pyramids"),
+        (["cut:=7"], "cut is 7, but the model default has 4 pyramids"),
         (["box_source:=localizer", "localizer:=/nowhere"], "/nowhere is not a localizer folder"),
         (["cameras:=[front"], "Couldn't parse parameter override rule: '-p cameras:=[front'"),
     ],
