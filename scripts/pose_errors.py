@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How far the poses that a network finds are from the annotated ones, block by block: what `data.seen` imitates.
 
 Usage: python scripts/pose_errors.py CHECKPOINT LSP_FOLDER [persons]   (the last persons of LSP's training part, 100)
