@@ -44,9 +44,8 @@ def main(checkpoint: str, folder: str, count: str = "100") -> None:
             for kind in KINDS:
                 rows = [j for j, joint in enumerate(layout.joints) if joint.endswith(kind)]
                 each, sure = error[:, rows][known[:, rows]], confidence[:, rows][known[:, rows]]
-                print(
-                    f"  {kind}: median {np.median(each):.4f}, > 0.1: {(each > 0.1).mean():.3f}, confidence {np.median(sure):.2f}"
-                )
+                share = (each > 0.1).mean()
+                print(f"  {kind}: median {np.median(each):.4f}, > 0.1: {share:.3f}, confidence {np.median(sure):.2f}")
     last = found.joints[-1, ..., :2]
     between = np.linalg.norm(found.joints[..., :2] - last, axis=-1) / side
     print(

@@ -44,7 +44,7 @@ def main() -> int:
             print(score_table(score), *confusions(score), sep="\n")
             if args.ways:
                 print(
-                    *(f"{way.name:44}{way.right:5} of{way.count:5}" for way in by_way(actions, tracks.clips, labels)),
+                    *(f"{way.name:44}{way.right:5} of{way.total:5}" for way in by_way(actions, tracks.clips, labels)),
                     sep="\n",
                 )
             if args.out:

@@ -24,7 +24,7 @@ class Group(NamedTuple):
 
     name: str
     right: int
-    count: int
+    total: int
 
 
 @torch.inference_mode()
