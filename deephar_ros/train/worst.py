@@ -42,7 +42,7 @@ def _tile(sample: Sample, found: Array, confidence: Array, error: float) -> NDAr
     window = sample.window
     square = Window.around(window.x, window.y, max(window.width, window.height))
     picture = square.cut(read(sample.picture), TILE)
-    halves = [np.ascontiguousarray(picture), np.ascontiguousarray(picture)]
+    halves = [picture.copy(), picture.copy()]
     for half, joints, sure in zip(halves, (sample.joints, found), (np.ones(len(found)), confidence), strict=True):
         draw_skeleton(half, sample.layout, square.to_window(joints[:, :2]) * TILE, sure)
     write_text(halves[1], f"{error:.2f}")
