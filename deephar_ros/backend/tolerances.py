@@ -31,6 +31,7 @@ TOLERANCES = {
     "float32": Difference(1e-4, 1e-5, 1e-4, 1e-4, 1e-4),
     "float16": Difference(0.01, 0.002, 0.02, 0.02, 0.02),
     "bfloat16": Difference(0.06, 0.015, 0.1, 0.1, 0.1),
+    "int8": Difference(0.2, 0.05, 0.4, 0.3, 0.3),
 }
 """By precision, on any device. A joint that the network sees in two places moves most, by rounding alone."""
 
