@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 LEAST = 5
 """Calls of each, however long they take."""
@@ -16,6 +15,8 @@ LEAST = 5
 
 def in_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Milliseconds of each call, taken alternately after one warm-up, so that a busy machine slows all of them."""
+    from tqdm import tqdm  # percentiles are for those, too, who lack it
+
     times: dict[str, list[float]] = {name: [] for name in calls}
     for repeat in tqdm(range(repeats + 1), file=sys.stderr, leave=False):
         for name, call in calls.items():

@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from deephar_ros.backend.base import load_network
 from deephar_ros.benchmark.machine import about, document
@@ -98,6 +97,8 @@ def _streaming(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pipeline(args: argparse.Namespace) -> dict[str, Any]:
+    from tqdm import tqdm  # the network alone is measured where it is missing, too
+
     width, height = args.picture
     with _checkpoint(args) as folder:
         _, spec = load_network(folder, args.size)
