@@ -30,9 +30,10 @@ from pathlib import Path
 
 import torch
 
+from deephar_ros.backend.base import load_network
 from deephar_ros.benchmark.machine import machine
 from deephar_ros.benchmark.timing import in_turns
-from deephar_ros.checkpoint import CheckpointError, ModelSpec, load_checkpoint
+from deephar_ros.checkpoint import CheckpointError, ModelSpec
 from deephar_ros.data.clip_indices import Protocol as ClipProtocol
 from deephar_ros.data.samples import DatasetError, Sample
 from deephar_ros.draw import save_picture
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=args.workers,
     )
     try:
-        net, spec = load_checkpoint(args.checkpoint)
+        net, spec = load_network(args.checkpoint, args.input_size)
         look = partial(_draw_worst, args.worst) if args.worst else None
         scores = score_set(net, spec, args.set, args.data, rules, device, look)
     except (CheckpointError, DatasetError, FileNotFoundError, ValueError) as error:
@@ -129,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", choices=SETS, default="lsp", help="which set (lsp)")
     parser.add_argument("--data", type=Path, required=True, help="folder of the set; for lsp the folder of lsp_train")
     parser.add_argument("--protocol", choices=("paper", "usual"), default="usual", help="whose rules (usual)")
+    parser.add_argument("--input-size", type=int, default=0, metavar="N", help="side of the crops (as trained)")
     parser.add_argument("--blocks", choices=("all", "last"), help="prediction blocks (paper: all, usual: last)")
     parser.add_argument("--flip", action="store_true", help="average with the predictions for mirrored crops")
     parser.add_argument("--clips", choices=("single", "multi"), default="single", help="clips of a video (single)")

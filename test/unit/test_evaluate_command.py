@@ -191,3 +191,10 @@ def test_the_command_on_utd_mhad(tiny_net: SPNet, tmp_path: Path, capsys: pytest
     printed = capsys.readouterr().out
     assert "middle clip, block p2_l1, 1 samples" in printed
     assert "middle clip, inner_validation, block p2_l1, 1 samples" in printed
+
+
+def test_crops_of_another_size_are_scored(tiny_checkpoint: Path, lsp: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tiny_checkpoint, "--data", lsp, "--validation", 3, "--input-size", 96) == 0
+    assert "3 samples" in capsys.readouterr().out
+    assert run(tiny_checkpoint, "--data", lsp, "--input-size", 90) == 1
+    assert "input_size 90: tiny takes multiples of 32" in capsys.readouterr().err
