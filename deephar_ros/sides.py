@@ -67,7 +67,8 @@ class SteadySides:
             if not self._exchanged(memory.joints, joints, left, right):
                 memory.since[number] = None
                 continue
-            since = memory.since[number] if memory.since[number] is not None else stamp
+            since = memory.since[number]
+            since = stamp if since is None else since
             memory.since[number] = since
             if stamp - since < self.patience * NANOSECONDS:
                 order[left + right] = right + left

@@ -13,7 +13,6 @@ from deephar_ros.data.view import Person, Reach, View
 from deephar_ros.data.windows import CropWindow
 from deephar_ros.geometry import Array, bounds
 
-
 CUT_OFF_FILL = (1.0, 2.0)
 """Largest extent of the person over the side of the crop, where the crop shows only a part."""
 
@@ -33,7 +32,7 @@ class AugmentConfig:
     gray: float = 0.1
     blur: float = 0.15
     background: float = 0.75  # share of the crops put onto another picture where theirs ends, if there are any (ours)
-    cut_off: float = 0.0  # share of the crops that show a part of the person only, at up to twice the crop's size (ours)
+    cut_off: float = 0.0  # share of the crops that show a part of the person only, up to twice as large (ours)
     cover: float = 0.0  # share of the crops of which something covers a part (ours)
     faults: float = 0.0  # share of the crops with low resolution, noise or JPEG (ours)
 

@@ -50,7 +50,7 @@ def load_lsp(
         DatasetError: the joints are not those of the set.
     """
     joints = load_joints(folder, extended)
-    depth = np.full((len(joints), len(PA17)), np.nan, np.float32)
+    depth: Array = np.full((len(joints), len(PA17)), np.nan, np.float32)
     if teacher is not None:
         depth, joints = read_teacher(teacher, joints)
     found = (folder / "images").glob("im*.[jp][pn]g")
@@ -61,7 +61,8 @@ def load_lsp(
             continue
         located = np.column_stack([lsp_to_pa17(points), depth[row - 1]])
         placed = to_layout(located, PA17.joints, layout)
-        samples.append(Sample(pictures[row].stem, Picture(pictures[row]), placed, layout, _window(points), 0.0, _head(points)))
+        picture = Picture(pictures[row])
+        samples.append(Sample(picture.path.stem, picture, placed, layout, _window(points), 0.0, _head(points)))
     if not samples and split != "test":
         raise FileNotFoundError(f"{folder / 'images'} holds no im*.jpg that the joints describe; take {PAGE}")
     return samples
@@ -104,7 +105,7 @@ def read_teacher(file: Path, joints: Array) -> tuple[Array, Array]:
     found = read_npz(file, ["depth", "swapped"])
     depth, swapped = found["depth"], found["swapped"]
     if depth.shape != (len(joints), len(PA17)) or swapped.shape != (len(joints), 2):
-        raise DatasetError(f"{file}: depth {depth.shape} is not of {len(joints)} persons; make it with scripts/teach_depth")
+        raise DatasetError(f"{file}: depth {depth.shape} is not of {len(joints)} persons; scripts/teach_depth makes it")
     mended = joints.copy()
     for limbs, who in zip((LEGS, ARMS), swapped.T.astype(bool), strict=True):
         mended[np.ix_(who, limbs)] = joints[np.ix_(who, limbs[::-1])]

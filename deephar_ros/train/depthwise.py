@@ -44,7 +44,7 @@ class _Forward:
         if torch.is_autocast_enabled("cpu"):
             half = torch.get_autocast_dtype("cpu")
             x, weight = x.to(half), weight.to(half)
-        return _Depthwise.apply(x, weight, self.weight_gradient)
+        return _Depthwise.apply(x, weight, self.weight_gradient)  # type: ignore[no-untyped-call]
 
 
 class _Depthwise(torch.autograd.Function):
@@ -80,9 +80,9 @@ def _compiled() -> Any:
     Raises:
         ImportError: numba is not installed.
     """
-    from numba import config, njit, prange, set_num_threads
+    from numba import get_num_threads, njit, prange, set_num_threads
 
-    set_num_threads(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS))  # its own default is every core
+    set_num_threads(min(torch.get_num_threads(), get_num_threads()))  # its own default is every core
 
     @njit(parallel=True, fastmath=True, cache=True)
     def weight_gradient(padded, gradient, size):  # type: ignore[no-untyped-def]  # pragma: no cover  # machine code

@@ -195,7 +195,7 @@ def average_body() -> np.ndarray:
 
 def test_a_true_pose_of_an_average_body_has_no_error_in_camera_space() -> None:
     camera = PinholeCamera(800, 800, 320, 240)
-    body = average_body() + [0.2, 0.1, 4.0]
+    body = average_body() + np.array([0.2, 0.1, 4.0])
     seen = np.column_stack([camera.project(body), 1000 * body[:, 2]]).astype(np.float32)
     window = CropWindow(320, 240, 200, 200)
     samples = [Sample("a", Picture(Path("x")), seen, PA17, window, 4000.0, camera=camera)] * 2
@@ -215,7 +215,7 @@ def test_a_true_pose_of_an_average_body_has_no_error_in_camera_space() -> None:
 
 def test_people_who_are_not_seen_whole_do_not_count_in_camera_space() -> None:
     camera = PinholeCamera(800, 800, 320, 240)
-    body = average_body() + [0, 0, 3.0]
+    body = average_body() + np.array([0, 0, 3.0])
     seen = np.column_stack([camera.project(body), 1000 * body[:, 2]]).astype(np.float32)
     part = seen.copy()
     part[3] = np.nan
