@@ -78,9 +78,10 @@ def _die_with_parent() -> None:
 def run(source: str, checkpoint: Path, out: Path, seconds: float | None) -> None:
     """Runs the demo to the end of the source, to `seconds`, or to Ctrl-C; raises DemoError if a process fails."""
     processes = Processes()
-    remark = "" if yaml.safe_load((checkpoint / CONFIG).read_text()).get("action_trained") else "untrained"
+    trained = yaml.safe_load((checkpoint / CONFIG).read_text()).get("action_trained")
+    remark = [] if trained else ["action_remark:=untrained"]  # rcl cannot read an empty value
     try:
-        processes.start("demo_observer", f"out:={out}", f"action_remark:={remark}")
+        processes.start("demo_observer", f"out:={out}", *remark)
         processes.start("perception_node", f"checkpoint:={checkpoint}")
         # Quoted as YAML does, or the camera "0" would arrive as a number.
         quoted = source.replace("'", "''")
