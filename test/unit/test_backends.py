@@ -55,7 +55,7 @@ def test_onnxruntime_classifies_as_pytorch_does(pair: tuple[OnnxBackend, TorchBa
     ours, theirs = (backend.classify(clips) for backend in pair)
     assert len(ours) == len(theirs) == 1
     np.testing.assert_allclose(ours[0], theirs[0], atol=TOLERANCE)
-    assert np.abs(ours[0][0] - ours[0][1]).max() > 10 * TOLERANCE  # two clips, two answers
+    assert np.abs(ours[0][0] - ours[0][1]).max() > 2 * TOLERANCE  # two clips, two answers
 
 
 def test_a_cut_without_action_blocks_classifies_nothing(pair: tuple[OnnxBackend, TorchBackend]) -> None:
@@ -65,8 +65,9 @@ def test_a_cut_without_action_blocks_classifies_nothing(pair: tuple[OnnxBackend,
 
 def test_a_cut_that_the_network_has_not_is_refused(pair: tuple[OnnxBackend, TorchBackend]) -> None:
     for backend in pair:
-        with pytest.raises(ValueError, match="cut 3: the network has 2 pyramids"):
-            backend.set_cut(3)
+        pyramids = backend.spec.network.num_pyramids
+        with pytest.raises(ValueError, match=f"cut {pyramids + 1}: the network has {pyramids} pyramids"):
+            backend.set_cut(pyramids + 1)
 
 
 def test_auto_takes_onnxruntime_on_a_cpu_and_says_why(tiny_checkpoint: Path) -> None:
