@@ -4,7 +4,7 @@ What `Window.cut` does is linear, and for rows and columns apart. Interpolation 
 that are squares; a window that is halved first has blocks of pixels in the place of pixels; and where it shrinks, an
 output pixel is the mean of two such points. Nothing lies outside of the picture. So a crop is two products, rows x
 pixels x columns, of any window with the same code. The result is that of `Window.cut` to within one of 255 grey levels,
-where OpenCV rounds elsewhere.
+or two of a window that is halved, as OpenCV rounds after every step and this at the end.
 """
 
 from __future__ import annotations
