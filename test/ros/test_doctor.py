@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
+from deephar_ros.checkpoint import load_checkpoint, save_checkpoint
 from deephar_ros.doctor import (
     check_checkpoint,
     check_discovery,
@@ -23,6 +25,7 @@ from deephar_ros.doctor import (
     run,
 )
 from deephar_ros.finding import Finding, Level
+from deephar_ros.model.spnet import SPNet
 from deephar_ros.share import share_folder
 from deephar_ros.transport import (
     check_cyclone_dds,
@@ -234,8 +237,11 @@ def test_without_ros_the_remedy_is_to_source_it(tmp_path: Path) -> None:
     assert "source /opt/ros/" in found.remedy
 
 
-def test_untrained_outputs_are_warned_of() -> None:
-    found = check_checkpoint(None)
+def test_untrained_outputs_are_warned_of(tiny_net: SPNet, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    assert [finding.level for finding in check_checkpoint(tiny_checkpoint)] == [Level.OK]
+    spec = replace(load_checkpoint(tiny_checkpoint)[1], depth_trained=False, action_trained=False)
+    save_checkpoint(tmp_path, tiny_net, spec, "")
+    found = check_checkpoint(tmp_path)
     assert [finding.level for finding in found] == [Level.OK, Level.WARN, Level.WARN]
     assert "MODEL_CARD.md" in found[1].remedy
 
