@@ -34,7 +34,7 @@ def pair() -> tuple[OnnxBackend, TorchBackend]:
     return OnnxBackend(default_checkpoint()), TorchBackend(default_checkpoint(), "cpu")
 
 
-@pytest.mark.parametrize("cut", [2, 1])
+@pytest.mark.parametrize("cut", [4, 2])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_onnxruntime_gives_what_pytorch_gives(
     pair: tuple[OnnxBackend, TorchBackend], crops: np.ndarray, cut: int, batch: int
