@@ -259,8 +259,7 @@ class Tracker:
         if len(longest) < 2:
             return []
         joints, sizes = np.stack([track.joints for track in longest]), np.array([_size(track.box) for track in longest])
-        distances = np.linalg.norm(joints[:, None] - joints, axis=-1) / (SPREAD * sizes)[:, None, None]
-        alike = np.exp(-0.5 * distances**2).mean(-1) >= SAME  # row: whose size counts
+        alike = _likeness(joints[:, None], joints, sizes[:, None]) >= SAME  # row: whose size counts
         return [track for i, track in enumerate(longest) if alike[i, :i].any()]
 
     def _is_lost(self, track: Track, stamp: int) -> bool:
@@ -276,8 +275,13 @@ def box_window(box: Box) -> Window:
 
 def similarity(a: Array, b: Array, box: Box) -> float:
     """Of two poses (J, 2) of people as large as `box`, 0..1: COCO's object keypoint similarity, simplified."""
-    distance = np.linalg.norm(a - b, axis=-1) / (SPREAD * _size(box))
-    return float(np.exp(-0.5 * distance**2).mean())
+    return float(_likeness(a, b, np.array(_size(box))))
+
+
+def _likeness(a: Array, b: Array, sizes: Array) -> Array:
+    """`similarity` of many poses (..., J, 2) and sizes (...) at once."""
+    distances = np.linalg.norm(a - b, axis=-1) / (SPREAD * sizes)[..., None]
+    return np.exp(-0.5 * distances**2).mean(-1)
 
 
 def _size(box: Box) -> float:

@@ -3,7 +3,7 @@
 
 Example:
     python scripts/draw_network.py              # writes docs/network/*.png, prints what was drawn
-    python scripts/draw_network.py --preset penn --out /tmp/figures
+    python scripts/draw_network.py --preset penn --out out/figures
 """
 
 from __future__ import annotations

@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from deephar_ros.backend.base import (
-    DEFAULT_START,
-    Crops,
-    Prediction,
-    Start,
-    first_cuts,
-    first_pyramids,
-    load_network,
-)
+from deephar_ros.backend.base import DEFAULT_START, Crops, Start, load_network
 from deephar_ros.backend.cache import Cache
+from deephar_ros.backend.cuts import Cut, CutBackend
 from deephar_ros.backend.device_crop import DeviceCropper
 from deephar_ros.backend.engine_cache import ENGINES, Gpu, engine_key, why_no_engine
 from deephar_ros.backend.engine_error import EngineError, NoEngine
 from deephar_ros.backend.lane import BUCKETS, Buckets, Function, Lane
 from deephar_ros.backend.onnx_export import GraphName, GraphPrecision, InputShape, export_graph
-from deephar_ros.backend.rows import split_action_rows, split_frame_rows
 from deephar_ros.backend.tensorrt_build import Profile, build_engine, load_tensorrt
 from deephar_ros.backend.tensorrt_engine import Engine
 from deephar_ros.checkpoint import ModelSpec
 from deephar_ros.cutout import Cutout
-from deephar_ros.geometry import Array
-from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.features import section_sizes
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.pixels import normalise
@@ -39,14 +28,9 @@ from deephar_ros.pixels import normalise
 PROFILE = Profile()
 
 
-class _Cut(NamedTuple):
-    config: SPNetConfig
-    frame: Buckets
-    actions: Buckets | None
-
-
-class TensorRtBackend:
-    """A checkpoint folder run by TensorRT, as recorded CUDA graphs, crops included.
+class TensorRtBackend(CutBackend):
+    """A checkpoint folder run by TensorRT, as recorded CUDA graphs, crops included. A cut whose engines are not in the
+    cache is built when it is asked for, which takes minutes.
 
     Args:
         folder: checkpoint folder.
@@ -77,39 +61,20 @@ class TensorRtBackend:
         if device.type != "cuda":
             raise EngineError(f"TensorRT runs on CUDA devices, not on {device}")
         self._trt = load_tensorrt()
-        self._net, self.spec = load_network(folder, start.input_size)
+        net, self.spec = load_network(folder, start.input_size)
         self._folder, self._where, self._say, self._build = folder, device, say, build
         self.device = str(device)
         self.precision: GraphPrecision = precision
         self._largest = start.largest_batch
         self._lane = Lane(device)
         self._cropper = DeviceCropper(self._lane, self.spec.input_size, torch.float16)
-        self._made: dict[int, _Cut] = {}
-        for pyramids in first_cuts(start, self.spec):
-            self.set_cut(pyramids)
-
-    spec: ModelSpec
-    cut: int
-
-    def set_cut(self, pyramids: int) -> None:
-        """See `Backend.set_cut`. If its engines are not in the cache, they are built now, which takes minutes."""
-        if pyramids not in self._made:
-            self._made[pyramids] = self._make(first_pyramids(self._net, pyramids))
-        self.cut, self._ready = pyramids, self._made[pyramids]
+        self._open(net, start)
 
     def crop(self, cutouts: Sequence[Cutout]) -> Crops:
         """See `Backend.crop`."""
         return self._cropper(cutouts)
 
-    def predict(self, crops: Crops) -> Prediction:
-        """See `Backend.predict`."""
-        return split_frame_rows(self._ready.frame(crops), self._ready.config)
-
-    def classify(self, clips: Array) -> list[Array]:
-        """See `Backend.classify`; an empty list from a network without action blocks."""
-        return [] if self._ready.actions is None else split_action_rows(self._ready.actions(clips), self._ready.config)
-
-    def _make(self, net: SPNet) -> _Cut:
+    def _make(self, net: SPNet) -> Cut:
         size, sizes = self.spec.input_size, tuple(size for size in BUCKETS if size <= PROFILE.most)
         engine = self._engine(net, "frame")
         frame = Buckets(
@@ -117,11 +82,11 @@ class TensorRtBackend:
         )
         frame.prepare(self._largest)
         if not section_sizes(net.config):
-            return _Cut(net.config, frame, None)
+            return Cut(net.config, frame, None)
         shape = (self.spec.clip_frames, sum(section_sizes(net.config)))
         actions = Buckets(self._lane, self._engine(net, "actions").function, shape, torch.float32, sizes)
         actions.prepare(self._largest)
-        return _Cut(net.config, frame, actions)
+        return Cut(net.config, frame, actions)
 
     def _engine(self, net: SPNet, graph: GraphName) -> Engine:
         """From the cache, or built and put there."""

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from deephar_ros.backend.base import DEFAULT_START, Crops, Prediction, Start, first_cuts, first_pyramids, load_network
+from deephar_ros.backend.base import DEFAULT_START, Crops, Start, load_network
+from deephar_ros.backend.cuts import Cut, CutBackend
 from deephar_ros.backend.device import find_device
 from deephar_ros.backend.device_crop import DeviceCropper
 from deephar_ros.backend.fold import folded
 from deephar_ros.backend.lane import Buckets, Lane
-from deephar_ros.backend.rows import action_rows, frame_rows, split_action_rows, split_frame_rows
-from deephar_ros.checkpoint import ModelSpec
+from deephar_ros.backend.rows import action_rows, frame_rows
 from deephar_ros.cutout import Cutout, cut_all
 from deephar_ros.geometry import Array
-from deephar_ros.model.config import SPNetConfig
 from deephar_ros.model.features import section_sizes
 from deephar_ros.model.spnet import SPNet
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-class _Cut(NamedTuple):
-    """The network ended somewhere, ready to run; `actions` is None without action blocks."""
-
-    config: SPNetConfig
-    frame: Callable[[Crops], Array]
-    actions: Callable[[Array], Array] | None
-
-
-class TorchBackend:
+class TorchBackend(CutBackend):
     """A checkpoint folder run by PyTorch; on CUDA as recorded graphs, crops included.
 
     Args:
@@ -64,50 +54,30 @@ class TorchBackend:
         net, self.spec = load_network(folder, start.input_size)
         self.device, self.precision = str(where), precision
         whole = folded(net).to(where, DTYPES[precision])
-        self._whole: SPNet = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lane = Lane(where, graphs)
         half = torch.float32 if precision == "float32" else torch.float16
         self._cropper = DeviceCropper(self._lane, self.spec.input_size, half) if where.type == "cuda" else None
         self._largest = start.largest_batch
-        self._made: dict[int, _Cut] = {}
-        for pyramids in first_cuts(start, self.spec):
-            self.set_cut(pyramids)
-
-    spec: ModelSpec
-    cut: int
-
-    def set_cut(self, pyramids: int) -> None:
-        """See `Backend.set_cut`. A cut that is new takes a few runs, on CUDA also a recording."""
-        if pyramids not in self._made:
-            self._made[pyramids] = self._make(first_pyramids(self._whole, pyramids))
-        self.cut, self._ready = pyramids, self._made[pyramids]
+        self._open(whole.to(memory_format=torch.channels_last), start)  # type: ignore[call-overload]
 
     def crop(self, cutouts: Sequence[Cutout]) -> Crops:
         """See `Backend.crop`."""
         return cut_all(cutouts, self.spec.input_size) if self._cropper is None else self._cropper(cutouts)
 
-    def predict(self, crops: Crops) -> Prediction:
-        """See `Backend.predict`."""
-        return split_frame_rows(self._ready.frame(crops), self._ready.config)
-
-    def classify(self, clips: Array) -> list[Array]:
-        """See `Backend.classify`; an empty list from a network without action blocks."""
-        return [] if self._ready.actions is None else split_action_rows(self._ready.actions(clips), self._ready.config)
-
-    def _make(self, net: SPNet) -> _Cut:
+    def _make(self, net: SPNet) -> Cut:
         size, acts = self.spec.input_size, bool(section_sizes(net.config))
         if self._lane.device.type == "cpu":
-            made = _Cut(net.config, _eager(net, frame_rows), _eager(net, action_rows) if acts else None)
+            made = Cut(net.config, _eager(net, frame_rows), _eager(net, action_rows) if acts else None)
             made.frame(np.zeros((1, size, size, 3), np.uint8))  # the first call is slow
             return made
         frame = Buckets(self._lane, lambda _: lambda crops: frame_rows(net, crops), (size, size, 3), torch.uint8)
         frame.prepare(self._largest)
         if not acts:
-            return _Cut(net.config, frame, None)
+            return Cut(net.config, frame, None)
         clip = (self.spec.clip_frames, sum(section_sizes(net.config)))
         actions = Buckets(self._lane, lambda _: lambda clips: action_rows(net, clips), clip, torch.float32)
         actions.prepare(self._largest)
-        return _Cut(net.config, frame, actions)
+        return Cut(net.config, frame, actions)
 
 
 def _eager(net: SPNet, function: Callable[[SPNet, torch.Tensor], torch.Tensor]) -> Callable[..., Array]:
