@@ -24,6 +24,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """What a command sets for its process holds for no later test: sums of other threads differ in the last digits."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def tiny_config() -> SPNetConfig:
     """A whole SPNet, 3D with actions and replica poses, that runs in milliseconds."""

@@ -118,4 +118,5 @@ def from_pixels(graph: bytes) -> bytes:
 def code_hash() -> str:
     """Of the source that says what a graph computes; a version number stays the same while somebody works on it."""
     here, model = Path(__file__).parent, Path(spnet.__file__).parent
-    return file_hash(*sorted([*here.glob("onnx_*.py"), here / "fold.py", here / "int8.py", *model.glob("*.py")]))
+    files = [*here.glob("onnx_*.py"), here / "fold.py", here / "int8.py", *model.glob("*.py")]
+    return file_hash(*sorted(files, key=lambda file: (file.parent.name, file.name)))  # wherever the package lies

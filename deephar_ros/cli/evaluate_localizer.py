@@ -14,15 +14,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deephar_ros.data.cutouts import load_sources
+from deephar_ros.data.cutouts import Sources, load_sources
 from deephar_ros.data.resample import Image
+from deephar_ros.data.samples import DatasetError
 from deephar_ros.draw import save_picture
 from deephar_ros.geometry import Box
 from deephar_ros.localizer.checkpoint import LocalizerError
 from deephar_ros.localizer.letterbox import fit
 from deephar_ros.localizer.localizer import Localizer
 from deephar_ros.sources import SourceError, open_source
-from deephar_ros.train.evaluate_localizer import milliseconds, on_backgrounds, on_composites, on_portraits
+from deephar_ros.train.evaluate_localizer import ROOMS, milliseconds, on_backgrounds, on_composites, on_portraits
 
 TILE = 400
 GREEN = (0, 200, 80)
@@ -32,6 +33,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="localizer folder")
     parser.add_argument("--data", type=Path, help="folder with lsp_train, lspet_compact, backgrounds_320")
+    parser.add_argument(
+        "--rendered", type=Path, help="cut-outs that were held out, for composites of rendered people too"
+    )
     parser.add_argument("--composites", type=int, default=1000, help="how many scenes to compose (1000)")
     parser.add_argument("--speed", action="store_true", help="time it on one and two threads")
     parser.add_argument("--look", nargs="+", default=[], help="videos, or folders of pictures, to draw boxes in")
@@ -41,34 +45,47 @@ def main() -> int:
     try:
         localizer = Localizer(args.folder)
         if args.data:
-            print_figures(localizer, args.data, args.composites)
+            print_figures(localizer, load_sources(args.data, True, args.rendered), args.composites)
         if args.speed:
             for width, height in ((640, 480), (1280, 720)):
                 one, two = (milliseconds(localizer, width, height, threads) for threads in (1, 2))
                 print(f"{width} x {height}: {one:.1f} ms on one thread, {two:.1f} ms on two")
         if args.look:
             save_picture(args.sheet, sheet([tile for name in args.look for tile in look(localizer, name, args.frames)]))
-    except (LocalizerError, SourceError, FileNotFoundError) as error:
+    except (LocalizerError, SourceError, DatasetError, FileNotFoundError) as error:
         print(f"evaluate_localizer: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def print_figures(localizer: Localizer, data: Path, composites: int) -> None:
-    """A table over thresholds; the one in config.yaml is marked."""
-    sources = load_sources(data, held_out=True)
+def print_figures(localizer: Localizer, sources: Sources, composites: int) -> None:
+    """Tables over thresholds; the one in config.yaml is marked."""
     pasted = on_composites(localizer, sources, composites)
     real, empty = on_portraits(localizer, sources), on_backgrounds(localizer, sources)
     print(f"{pasted.people} people in {pasted.pictures} composites, {real.people} in real pictures, IoU 0.5;")
     print(f"{empty.pictures} pictures without people; nothing of it was trained on")
     print("threshold  composites: recall  precision   real: recall   empty: false per picture")
-    chosen = localizer.spec.threshold
-    for threshold in sorted({0.1, 0.2, 0.3, 0.4, 0.5, 0.6, chosen}):
+    for threshold in _thresholds(localizer):
         print(
-            f"{threshold:8.2f}{'*' if threshold == chosen else ' '} {100 * pasted.recall(threshold):18.1f}"
+            f"{_marked(localizer, threshold)} {100 * pasted.recall(threshold):18.1f}"
             f" {100 * pasted.precision(threshold):10.1f} {100 * real.recall(threshold):14.1f}"
             f" {empty.false_per_picture(threshold):25.3f}"
         )
+    if sources.rendered:
+        rooms = on_composites(localizer, sources, composites, kind=ROOMS)
+        print(f"{rooms.people} people, half of them rendered, in {rooms.pictures} composites with crowds and tables")
+        print("threshold   recall  precision")
+        for threshold in _thresholds(localizer):
+            recall, precision = 100 * rooms.recall(threshold), 100 * rooms.precision(threshold)
+            print(f"{_marked(localizer, threshold)} {recall:8.1f} {precision:10.1f}")
+
+
+def _thresholds(localizer: Localizer) -> list[float]:
+    return sorted({0.1, 0.2, 0.3, 0.4, 0.5, 0.6, localizer.spec.threshold})
+
+
+def _marked(localizer: Localizer, threshold: float) -> str:
+    return f"{threshold:8.2f}{'*' if threshold == localizer.spec.threshold else ' '}"
 
 
 def look(localizer: Localizer, name: str, frames: int) -> list[Image]:

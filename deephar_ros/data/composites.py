@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from deephar_ros.data.augment import AugmentConfig, change_colour
-from deephar_ros.data.cutouts import Portrait, Sources, body_mask, person_box
+from deephar_ros.data.cutouts import Portrait, Sources, person_box
 from deephar_ros.data.resample import Image, apply_matrix, warp
 from deephar_ros.data.scenery import camera_faults, random_backdrop, soft_frame, tint
 from deephar_ros.geometry import Array
@@ -30,6 +30,10 @@ class SceneConfig:
     padding: float = 0.25  # share of scenes with a grey edge, as a letterbox has it
     least_inside: float = 0.3  # of a person's box, else it is not put there
     least_seen: float = 0.35  # of a cut-out that others cover, else it neither counts as a person nor as none
+    rendered: float = 0.0  # share of cut-outs that are rendered people, if the sources have any
+    crowded: float = 0.0  # share of composites whose people stand or sit beside one another, all of about one height
+    crowd: int = 8  # most people of such a composite
+    furniture: float = 0.0  # share of people whose lower half something like a table hides
     unlabelled: float = 0.1  # weight of negatives in real pictures, where others may stand
     colour: AugmentConfig = field(default_factory=lambda: AugmentConfig(brightness=0.35, contrast=0.35, gray=0.08))
 
@@ -57,11 +61,16 @@ def random_scene(sources: Sources, cfg: SceneConfig, rng: np.random.Generator) -
     if rng.random() < cfg.real:
         canvas.add_picture(_choose(sources, cfg, rng, complete=False))
     else:
-        count = int(rng.integers(0, cfg.max_people + 1))
+        crowded = cfg.crowded > 0 and rng.random() < cfg.crowded  # unused shares draw nothing: scenes stay as they were
+        if crowded:
+            canvas.gather()
+        count = int(rng.integers(2, cfg.crowd + 1) if crowded else rng.integers(0, cfg.max_people + 1))
         for kind in rng.permutation(["person"] * count + ["distractor"] * int(rng.integers(0, 4))):
             portrait = _choose(sources, cfg, rng, complete=True)
             if kind == "person":
                 canvas.add_person(portrait)
+                if cfg.furniture > 0 and rng.random() < cfg.furniture:
+                    canvas.add_furniture(random_backdrop(sources.backgrounds, cfg.size, cfg.flat, rng))
             else:
                 canvas.add_distractor(portrait, random_backdrop(sources.backgrounds, cfg.size, cfg.flat, rng))
     return canvas.finish()
@@ -80,14 +89,18 @@ class _Canvas:
         self._owner = np.zeros(backdrop.shape[:2], np.uint8)
         self._areas: list[int] = []
         self._boxes: list[Array] = []
+        self._crowd: tuple[float, float] | None = None
+
+    def gather(self) -> None:
+        """From now on people are beside one another: of one height, in parts of the side, their feet on one row."""
+        height = float(np.exp(self.rng.uniform(*np.log((0.2, 0.8)))))
+        self._crowd = height, float(self.rng.uniform(0.5 * (1 + height), 1 + 0.4 * height))
 
     def add_person(self, portrait: Portrait) -> None:
         matrix, box = self._place(portrait, self.cfg.height)
         if box is None:
             return
-        height, width = portrait.pixels.shape[:2]
-        mask = body_mask((height, width), portrait.joints)
-        alpha = self._paste(tint(portrait.pixels, self.rng), mask, matrix)
+        alpha = self._paste(tint(portrait.pixels, self.rng), portrait.outline(), matrix)
         self.body += alpha.astype(np.float32) / 255
         self._own(alpha, box)
 
@@ -95,9 +108,23 @@ class _Canvas:
         """Pastes a piece of a picture without people, in the shape of a person or of a whole portrait."""
         matrix, _ = self._place(portrait, self.cfg.height)
         height, width = portrait.pixels.shape[:2]
-        shape = body_mask((height, width), portrait.joints) if self.rng.random() < 0.6 else soft_frame(height, width)
+        shape = portrait.outline() if self.rng.random() < 0.6 else soft_frame(height, width)
         alpha = self._paste(cv2.resize(picture, (width, height)), shape, matrix)
         self._owner[alpha > 127] = 0
+
+    def add_furniture(self, picture: Image) -> None:
+        """A piece of a picture without people before the lower half of the person put there last, as tables are."""
+        if not self._boxes:
+            return
+        left, top, right, bottom = self._boxes[-1]
+        width, height = right - left, bottom - top
+        ends = [left, right] + width * self.rng.uniform(-0.2, 1.0, 2) * [-1, 1]
+        edge = top + height * self.rng.uniform(0.45, 0.8)
+        rows = np.array([edge, edge, *2 * [edge + height * self.rng.uniform(0.1, 0.7)]])
+        corners = np.column_stack([ends[[0, 1, 1, 0]], rows]) + self.rng.normal(0, 0.03 * height, (4, 2))
+        mask = np.zeros(self.pixels.shape[:2], np.uint8)
+        cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 255, cv2.LINE_AA)
+        self._owner[self._paste(picture, mask, np.eye(2, 3)) > 127] = 0
 
     def add_picture(self, portrait: Portrait) -> None:
         """Pastes a whole picture; only its annotated person counts fully, others may stand there without a box."""
@@ -111,7 +138,7 @@ class _Canvas:
         self.weight[top:bottom, left:right] = 1
         self.body[alpha > 0] = np.nan
         if portrait.complete:
-            mask = warp(body_mask((height, width), portrait.joints), matrix, self.cfg.size)
+            mask = warp(portrait.outline(), matrix, self.cfg.size)
             self.body[top:bottom, left:right] = mask[top:bottom, left:right].astype(np.float32) / 255
         self._own(np.where(self.weight == 1, alpha, 0).astype(np.uint8), box)
 
@@ -146,8 +173,10 @@ class _Canvas:
     def _place(self, portrait: Portrait, heights: tuple[float, float]) -> tuple[Array, Array | None]:
         """A random (2, 3) map for the portrait, and the clipped box of its person; None if too little is inside."""
         cfg, rng = self.cfg, self.rng
-        close = portrait.upright and rng.random() < cfg.close
+        close = self._crowd is None and portrait.upright and rng.random() < cfg.close
         height = rng.uniform(1.0, 2.0) if close else np.exp(rng.uniform(*np.log(heights)))
+        if self._crowd:
+            height = self._crowd[0] * np.exp(rng.normal(0, 0.12))
         x0, y0, x1, y1 = person_box(portrait.joints)
         scale = height * cfg.size / max(x1 - x0, y1 - y0)
         angle, mirror = np.deg2rad(rng.normal(0, 6)), rng.choice([-1.0, 1.0])
@@ -156,6 +185,8 @@ class _Canvas:
         centre = rng.uniform(0, 1, 2) * self.extent
         if close:  # with the head in the picture
             centre[1] = rng.uniform(0.0, 0.35) * self.extent[1] + 0.5 * height * cfg.size
+        if self._crowd:
+            centre[1] = (self._crowd[1] + rng.normal(0, 0.04)) * self.extent[1] - 0.5 * (y1 - y0) * scale
         matrix = np.column_stack([linear, centre - linear @ np.array([(x0 + x1) / 2, (y0 + y1) / 2])])
         box = person_box(apply_matrix(matrix, portrait.joints))
         inside = np.clip(box, 0, np.tile(self.extent, 2))
@@ -170,7 +201,9 @@ def _area(box: Array) -> float:
 def _choose(sources: Sources, cfg: SceneConfig, rng: np.random.Generator, complete: bool) -> Portrait:
     """A random portrait; complete ones can be cut out."""
     upright = rng.random() < cfg.upright
+    drawn = complete and sources.rendered and cfg.rendered > 0 and rng.random() < cfg.rendered
+    portraits = sources.rendered if drawn else sources.portraits
     while True:
-        portrait = sources.portraits[int(rng.integers(len(sources.portraits)))]
+        portrait = portraits[int(rng.integers(len(portraits)))]
         if (portrait.complete or not complete) and (portrait.upright or not upright):
             return portrait

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from deephar_ros.data.arrays import read_npz
 from deephar_ros.data.lsp import load_lsp
 from deephar_ros.data.pictures import read
 from deephar_ros.data.resample import Image
-from deephar_ros.data.samples import Sample
+from deephar_ros.data.samples import DatasetError, Sample
 from deephar_ros.geometry import Array, bounds
 from deephar_ros.skeleton import PA17
 from deephar_ros.sources import read_picture
@@ -35,10 +36,15 @@ _FIXED = 4  # binary places of the coordinates that OpenCV's drawing takes
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture (H, W, 3) RGB with one annotated person: joints (17, 2) in its pixels, PA17 order, NaN if unknown."""
+    """A picture (H, W, 3) RGB with one annotated person: joints (17, 2) in its pixels, PA17 order, NaN if unknown.
+
+    Attributes:
+        mask: (H, W) 255 where the person is, if that is known exactly.
+    """
 
     pixels: Image
     joints: Array
+    mask: Image | None = None
 
     @property
     def complete(self) -> bool:
@@ -50,6 +56,11 @@ class Portrait:
         """The head is above the hips by more than they are apart sideways."""
         across, down = self.joints[PA17.index("pelvis")] - self.joints[PA17.index("head")]
         return bool(down > abs(across))
+
+    def outline(self) -> Image:
+        """(H, W) mask of the person, 255 inside; all joints must be known, unless the mask is."""
+        height, width = self.pixels.shape[:2]
+        return body_mask((height, width), self.joints) if self.mask is None else self.mask
 
 
 def person_box(joints: Array) -> Array:
@@ -102,21 +113,32 @@ def _capsule(mask: Image, a: Array, b: Array, thickness: float) -> None:
 
 @dataclass(frozen=True)
 class Sources:
-    """All pictures that composites are made of, decoded, so that workers share them."""
+    """All pictures that composites are made of, decoded, so that workers share them.
+
+    Attributes:
+        rendered: people with masks but nothing around them.
+    """
 
     portraits: Sequence[Portrait]
     backgrounds: Sequence[Image]
+    rendered: Sequence[Portrait] = ()
 
     def __post_init__(self) -> None:
         if not self.backgrounds or not any(p.complete and p.upright for p in self.portraits):
             raise ValueError("composites need a background and a person who is annotated completely and upright")
+        if self.rendered and not any(p.upright for p in self.rendered):
+            raise ValueError(f"none of {len(self.rendered)} rendered people is upright; render more")
 
 
-def load_sources(data: Path, held_out: bool) -> Sources:
+def load_sources(data: Path, held_out: bool, rendered: Path | None = None) -> Sources:
     """Reads the training part, or the held-out part, of a folder with lsp_train, lspet_compact and backgrounds_320.
+
+    Args:
+        rendered: a folder of cut-outs of the same part (`synthesize cutouts`).
 
     Raises:
         FileNotFoundError: one of them is missing.
+        DatasetError: the cut-outs are broken, or those of the other part.
     """
     lsp = load_lsp(data / "lsp_train", extended=False)
     extended = load_lsp(data / "lspet_compact", extended=True)
@@ -127,7 +149,35 @@ def load_sources(data: Path, held_out: bool) -> Sources:
     samples = samples + [s for i, s in enumerate(extended) if _is_held_out(i, held_out)]
     pictures = {s.picture: read(s.picture) for s in samples if _usable(s)}
     portraits = [Portrait(pictures[s.picture], s.joints[:, :2]) for s in samples if _usable(s)]
-    return Sources(portraits, [read_picture(file) for i, file in enumerate(files) if _is_held_out(i, held_out)])
+    backgrounds = [read_picture(file) for i, file in enumerate(files) if _is_held_out(i, held_out)]
+    return Sources(portraits, backgrounds, load_cutouts(rendered, held_out) if rendered else ())
+
+
+def load_cutouts(folder: Path, held_out: bool) -> list[Portrait]:
+    """Rendered people (`synthesize cutouts`), each cut to its bounds.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        DatasetError: a picture is missing or has no alpha channel, or these are people of the other part.
+    """
+    file = folder / "joints.npz"
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing; make it with python -m deephar_ros.cli.synthesize cutouts")
+    table = read_npz(file, ["number", "joints", "held_out"])
+    if (table["held_out"] != held_out).any():
+        raise DatasetError(f"{folder} holds people {'to train on' if held_out else 'held out for tests'}; take others")
+    rows = zip(table["number"], table["joints"], strict=True)
+    return [_cutout(folder / "images" / f"{number:07d}.png", joints[:, :2]) for number, joints in rows]
+
+
+def _cutout(path: Path, joints: Array) -> Portrait:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.ndim != 3 or picture.shape[2] != 4 or not picture[..., 3].any():
+        raise DatasetError(f"{path} is not a picture with an alpha channel that shows somebody; render it again")
+    x, y, width, height = cv2.boundingRect(picture[..., 3])
+    part = np.asarray(picture[y : y + height, x : x + width], np.uint8)
+    colours = np.ascontiguousarray(part[..., 2::-1])
+    return Portrait(colours, joints - np.array([x, y], np.float32), np.ascontiguousarray(part[..., 3]))
 
 
 def _is_held_out(index: int, wanted: bool) -> bool:

@@ -126,17 +126,22 @@ class FeaturesConfig:
         kind: pictures; or, for the action path alone, `poses`: annotated poses without appearance; `seen`: the same as
             the node's network would find them; `network`: what the network of `start` sees, which stays as it is.
         cache: folder for what the network sees of every frame.
+        pose_network: with `seen`: checkpoint that looks at the sets of one's own videos (reader `folder`) as the node
+            does, so that a run learns from both.
         seen: the errors of poses that are found.
         mixes: bodies put together of two tracks, of sets with depth.
     """
 
     kind: Literal["pictures", "poses", "seen", "network"] = "pictures"
     cache: str | None = None
+    pose_network: str | None = None
     seen: SeenConfig = field(default_factory=SeenConfig)
     mixes: tuple[MixConfig, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self, cache=(self.cache is not None) == (self.kind == "network"))
+        looks = self.kind == "network" or self.pose_network is not None
+        seen = self.pose_network is None or self.kind == "seen"
+        _check(self, cache=(self.cache is not None) == looks, pose_network=seen)
 
 
 @dataclass(frozen=True)

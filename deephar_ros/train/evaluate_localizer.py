@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,6 +51,12 @@ class Found:
         return float((~self.correct & (self.score >= threshold)).sum() / self.pictures)
 
 
+PLAIN = SceneConfig(real=0)
+
+ROOMS = SceneConfig(real=0, rendered=0.5, crowded=0.5, furniture=0.3)
+"""Harder composites: half of the people are rendered, many scenes are crowds, and things hide legs."""
+
+
 def match(found: Sequence[Box], truth: Array, least_iou: float = 0.5) -> list[bool]:
     """For each box found, best first, whether it is the first on one of the true boxes (N, 4)."""
     if not found:
@@ -65,9 +71,11 @@ def match(found: Sequence[Box], truth: Array, least_iou: float = 0.5) -> list[bo
     return correct
 
 
-def on_composites(localizer: Localizer, sources: Sources, pictures: int, seed: int = 0) -> Found:
+def on_composites(
+    localizer: Localizer, sources: Sources, pictures: int, seed: int = 0, kind: SceneConfig = PLAIN
+) -> Found:
     """Scenes of the localizer's own input size with pasted people; those hidden by others count neither way."""
-    cfg = SceneConfig(size=localizer.spec.input_size, real=0)
+    cfg = replace(kind, size=localizer.spec.input_size)
     scenes = (random_scene(sources, cfg, np.random.default_rng((seed, i))) for i in range(pictures))
     return _collect(localizer, ((s.pixels, s.boxes, s.weight > 0) for s in scenes))
 

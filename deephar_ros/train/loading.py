@@ -19,11 +19,13 @@ from deephar_ros.settings import node_settings
 from deephar_ros.train.config import RunConfig, SetConfig
 from deephar_ros.train.distributed import Group
 from deephar_ros.train.feature_cache import cached_rows
+from deephar_ros.train.followed import FollowedClips, followed_clips
 from deephar_ros.train.seen_rows import SeenRows
 from deephar_ros.train.sets import load_clips, load_samples, paper_changes
 from deephar_ros.train.tracks import NetworkRows, PoseRows, RowReader, TrackClips
 
-Part = PoseFrames | ActionClips | TrackClips
+RowClips = TrackClips | FollowedClips
+Part = PoseFrames | ActionClips | RowClips
 
 
 class Loader:
@@ -77,7 +79,7 @@ class Loader:
             empty=data.empty,
         )
 
-    def _action_clips(self, cfg: SetConfig) -> ActionClips | TrackClips:
+    def _action_clips(self, cfg: SetConfig) -> ActionClips | RowClips:
         model = self.run.model
         if self.run.features.kind != "pictures":
             return track_clips(self.run, cfg, self.data, self.net, self.device)
@@ -105,8 +107,10 @@ class Loader:
             return make_cache(folder, wanted, self.run.model.input_size, max(1, self.run.runtime.workers))
 
 
-def track_clips(run: RunConfig, cfg: SetConfig, data: Path, net: SPNet, device: torch.device) -> TrackClips:
+def track_clips(run: RunConfig, cfg: SetConfig, data: Path, net: SPNet, device: torch.device) -> RowClips:
     """Clips of a set as the run's action path sees them; the first time a network goes over all frames."""
+    if run.features.pose_network is not None and cfg.reader == "folder":
+        return followed_clips(run, cfg, data, device)
     clips = load_clips(cfg, data, run.model)
     rows: RowReader
     if run.features.kind == "seen":

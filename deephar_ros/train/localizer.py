@@ -20,7 +20,7 @@ from deephar_ros.data.composites import SceneConfig, random_scene
 from deephar_ros.data.cutouts import Sources
 from deephar_ros.files import append_line
 from deephar_ros.geometry import Array
-from deephar_ros.localizer.checkpoint import LocalizerSpec, save_localizer
+from deephar_ros.localizer.checkpoint import LocalizerSpec, load_localizer, save_localizer
 from deephar_ros.localizer.decode import encode
 from deephar_ros.localizer.network import STRIDE, LocalizerNet
 from deephar_ros.pixels import normalise
@@ -54,6 +54,39 @@ class LocalizerTrainConfig:
     seed: int = 0
     save_every: int = 10_000  # images
     scenes: SceneConfig = field(default_factory=SceneConfig)
+
+
+@dataclass(frozen=True)
+class LocalizerRun:
+    """A training file.
+
+    Attributes:
+        start: localizer folder whose weights are the first ones; its network must be that of `model`.
+        rendered: folder below the data's of rendered people (`synthesize cutouts`), for `train.scenes.rendered`.
+    """
+
+    model: LocalizerSpec
+    train: LocalizerTrainConfig
+    start: str | None = None
+    rendered: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.train.scenes.rendered > 0) != (self.rendered is not None):
+            raise ValueError("rendered (a folder) and train.scenes.rendered (a share) are given together or not at all")
+
+    def first_network(self) -> LocalizerNet:
+        """A random network, or that of `start`.
+
+        Raises:
+            LocalizerError: `start` cannot be read.
+            ValueError: it has another network.
+        """
+        if self.start is None:
+            return LocalizerNet(self.model.network)
+        net, spec = load_localizer(Path(self.start))
+        if spec.network != self.model.network:
+            raise ValueError(f"{self.start} has the network {spec.network}, but model asks for {self.model.network}")
+        return net
 
 
 class SceneDataset(Dataset[tuple[Tensor, ...]]):

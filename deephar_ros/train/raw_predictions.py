@@ -190,6 +190,24 @@ def predict_videos(
     return predictions, broken
 
 
+def agreement(predictions: VideoPredictions) -> list[str]:
+    """How many videos are called as the folders that they lie in: lines for all together and for each label; none
+    unless every video lies in a folder that bears a label's name."""
+    wanted = [Path(name).parent.name for name in predictions.names]
+    if not set(wanted) <= set(predictions.label_names.tolist()):
+        return []
+    right = predictions.labels == np.array(wanted)
+    lines = [f"{right.sum()} of {len(right)} are called as their folders: {100 * right.mean():.1f} %"]
+    for label in sorted(set(wanted)):
+        found = predictions.labels[np.array(wanted) == label].tolist()
+        others = sorted({(found.count(other), other) for other in found if other != label}, reverse=True)
+        lines.append(
+            f"  {label}: {found.count(label)} of {len(found)}"
+            + "".join(f", {other} {count}" for count, other in others)
+        )
+    return lines
+
+
 class _Crop(NamedTuple):
     name: str
     pixels: NDArray[np.uint8]

@@ -13,8 +13,8 @@ from deephar_ros.data.samples import Clip
 from deephar_ros.model.features import unpack
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.evaluate import Actions
+from deephar_ros.train.loading import RowClips
 from deephar_ros.train.protocols import Score, score_actions
-from deephar_ros.train.tracks import TrackClips
 
 BATCH = 64
 
@@ -28,7 +28,7 @@ class Group(NamedTuple):
 
 
 @torch.inference_mode()
-def see_tracks(net: SPNet, tracks: TrackClips, clips: int) -> Actions:
+def see_tracks(net: SPNet, tracks: RowClips, clips: int) -> Actions:
     """Distributions of all videos at each action block, each the mean over `clips` clips of it."""
     rows = [tracks.evaluation(index, clips) for index in range(len(tracks))]
     found: list[NDArray[np.float64]] = []

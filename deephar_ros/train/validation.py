@@ -15,10 +15,9 @@ from deephar_ros.model.features import unpack
 from deephar_ros.model.spnet import SPNet
 from deephar_ros.train.config import RunConfig, SetConfig, StageConfig
 from deephar_ros.train.evaluate import predict_actions, predict_poses
-from deephar_ros.train.loading import track_clips
+from deephar_ros.train.loading import RowClips, track_clips
 from deephar_ros.train.metrics import pckh, torso_pck
 from deephar_ros.train.sets import load_clips, load_samples
-from deephar_ros.train.tracks import TrackClips
 
 ACTION_READERS = ("penn", "ntu", "utd_mhad", "folder", "synthetic_tracks")
 TRACK_BATCH = 64
@@ -97,7 +96,7 @@ class _Set:
 
     def __init__(self, run: RunConfig, cfg: SetConfig, data: Path) -> None:
         self.run, self.cfg, self.data = run, cfg, data
-        self._tracks: TrackClips | None = None
+        self._tracks: RowClips | None = None
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -107,7 +106,7 @@ class _Set:
     def clips(self) -> list[Clip]:
         return load_clips(self.cfg, self.data, self.run.model)
 
-    def tracks(self, net: SPNet, device: torch.device) -> TrackClips:
+    def tracks(self, net: SPNet, device: torch.device) -> RowClips:
         if self._tracks is None:
             self._tracks = track_clips(self.run, self.cfg, self.data, net, device)
         return self._tracks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from deephar_ros.data.composites import SceneConfig, random_scene
 from deephar_ros.data.cutouts import BOX_MARGIN, Portrait, Sources, body_mask, person_box
 from deephar_ros.data.lsp import lsp_to_pa17
 from deephar_ros.draw import LEFT, RIGHT
+from deephar_ros.files import read_yaml
 from deephar_ros.geometry import Box
-from deephar_ros.localizer.checkpoint import LocalizerSpec, load_localizer
+from deephar_ros.localizer.checkpoint import LocalizerSpec, load_localizer, save_localizer
 from deephar_ros.localizer.network import LocalizerNet, NetworkConfig
 from deephar_ros.skeleton import PA17
+from deephar_ros.strict import build
 from deephar_ros.train.evaluate_localizer import Found, match
-from deephar_ros.train.localizer import LocalizerTrainConfig, LocalizerTrainer
+from deephar_ros.train.localizer import LocalizerRun, LocalizerTrainConfig, LocalizerTrainer
 from deephar_ros.train.localizer_loss import body_loss, heat_loss, side_loss
 from deephar_ros.train.log_curve import draw_curves
 
@@ -34,6 +37,9 @@ STANDING = np.array(
 )  # fmt: skip
 SMALL = NetworkConfig(channels=(4, 4, 8, 8, 8), blocks=(0, 1, 0, 1), features=8)
 RED, GREEN = (220, 20, 20), (20, 160, 20)
+
+
+PLAIN = AugmentConfig(power=(1, 1), brightness=0, contrast=0, gray=0, blur=0)
 
 
 @pytest.fixture
@@ -72,8 +78,7 @@ def test_who_stands_and_who_is_annotated_completely() -> None:
 
 
 def test_boxes_of_a_composite_lie_on_the_people(sources: Sources) -> None:
-    plain = AugmentConfig(power=(1, 1), brightness=0, contrast=0, gray=0, blur=0)
-    cfg = SceneConfig(size=128, real=0, flat=0, height=(0.4, 0.9), close=0, max_people=1, colour=plain)
+    cfg = SceneConfig(size=128, real=0, flat=0, height=(0.4, 0.9), close=0, max_people=1, colour=PLAIN)
     people = 0
     for seed in range(30):
         scene = random_scene(sources, cfg, np.random.default_rng(seed))
@@ -88,6 +93,59 @@ def test_boxes_of_a_composite_lie_on_the_people(sources: Sources) -> None:
         if len(scene.boxes):
             assert (scene.body > 0.5).sum() == pytest.approx(red.sum(), rel=0.15)
     assert people >= 8
+
+
+def with_rendered(sources: Sources) -> Sources:
+    """A rendered person, too: a white shape that the mask alone tells from the blue around it."""
+    mask = np.zeros((200, 110), np.uint8)
+    mask[20:180, 30:80] = 255
+    return replace(sources, rendered=[Portrait(np.full((200, 110, 3), 255, np.uint8), lsp_to_pa17(STANDING), mask)])
+
+
+def test_rendered_people_are_cut_out_by_their_masks(sources: Sources) -> None:
+    cfg = SceneConfig(
+        size=128, real=0, flat=0, height=(0.4, 0.9), close=0, max_people=1, rendered=1, padding=0, colour=PLAIN
+    )
+    scenes = [random_scene(with_rendered(sources), cfg, np.random.default_rng(seed)) for seed in range(20)]
+    filled = [(scene, box.round().astype(int)) for scene in scenes for box in scene.boxes]
+    assert len(filled) >= 5
+    for scene, (left, top, right, bottom) in filled:
+        inside = scene.body[top:bottom, left:right] > 0.5
+        assert inside.mean() > 0.4  # a box, which capsules do not fill
+        assert inside.sum() > 0.98 * (scene.body > 0.5).sum()
+
+
+def test_who_is_rendered_changes_nothing_where_no_share_asks_for_them(sources: Sources) -> None:
+    for seed in range(5):
+        scenes = [
+            random_scene(s, SceneConfig(), np.random.default_rng(seed)) for s in (sources, with_rendered(sources))
+        ]
+        np.testing.assert_array_equal(scenes[0].pixels, scenes[1].pixels)
+
+
+def test_a_crowd_stands_in_a_row_and_is_of_one_height(sources: Sources) -> None:
+    cfg = SceneConfig(size=256, real=0, crowded=1, padding=0, upright=1, least_seen=0, least_inside=0.9)
+    spread, people = [], 0
+    for seed in range(20):
+        boxes = random_scene(sources, cfg, np.random.default_rng(seed)).boxes
+        people += len(boxes)
+        if len(boxes) > 1:
+            heights = boxes[:, 3] - boxes[:, 1]
+            spread.append(np.std(np.log(heights)))
+            assert np.ptp(boxes[:, 3]) < 0.35 * 256
+    assert people > 50
+    assert np.median(spread) < 0.2
+
+
+def test_furniture_hides_legs_and_leaves_the_box(sources: Sources) -> None:
+    cfg = SceneConfig(size=128, real=0, flat=0, height=(0.5, 0.9), close=0, max_people=1, padding=0, least_seen=0)
+    hidden = 0
+    for seed in range(40):
+        scene = random_scene(sources, replace(cfg, furniture=1), np.random.default_rng(seed))
+        for left, top, right, bottom in scene.boxes.round().astype(int):
+            body, middle = scene.body[top:bottom, left:right] > 0.5, (bottom - top) // 2
+            hidden += body[middle:].sum() < 0.5 * body[:middle].sum()
+    assert hidden >= 5
 
 
 def test_scenes_repeat_with_their_seed(sources: Sources) -> None:
@@ -111,6 +169,9 @@ def test_in_real_pictures_others_may_stand_without_a_box(sources: Sources) -> No
 def test_composites_need_a_person_to_cut_out(sources: Sources) -> None:
     with pytest.raises(ValueError, match="annotated completely and upright"):
         Sources([], sources.backgrounds)
+    fallen = Portrait(sources.portraits[0].pixels, sources.portraits[0].joints * [1, -1])
+    with pytest.raises(ValueError, match="none of 1 rendered people is upright"):
+        replace(sources, rendered=[fallen])
 
 
 def test_the_losses_are_least_where_everything_is_right() -> None:
@@ -141,6 +202,25 @@ def test_each_person_is_found_once() -> None:
     assert match(found, np.zeros((0, 4))) == [False] * 4
     result = Found(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), people=4, pictures=2)
     assert (result.recall(0.75), result.precision(0.75), result.false_per_picture(0.75)) == (0.25, 0.5, 0.5)
+
+
+def test_a_run_starts_from_a_localizer_of_the_same_network(tmp_path: Path) -> None:
+    spec, cfg = LocalizerSpec("small", 64, 0.3, SMALL), LocalizerTrainConfig()
+    net = LocalizerNet(SMALL)
+    save_localizer(tmp_path, net, spec)
+    first = LocalizerRun(spec, cfg, start=str(tmp_path)).first_network().state_dict()
+    torch.testing.assert_close(first["stem.conv.weight"], net.state_dict()["stem.conv.weight"], rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="has the network"):
+        LocalizerRun(LocalizerSpec(), cfg, start=str(tmp_path)).first_network()
+
+
+def test_rendered_people_come_with_a_folder_and_a_share() -> None:
+    share = LocalizerTrainConfig(scenes=SceneConfig(rendered=0.3))
+    for wrong in ({"train": share}, {"train": LocalizerTrainConfig(), "rendered": "cutouts"}):
+        with pytest.raises(ValueError, match="together or not at all"):
+            LocalizerRun(LocalizerSpec(), **wrong)
+    file = Path(__file__).parents[2] / "config" / "train" / "localizer.yaml"
+    assert build(LocalizerRun, read_yaml(file), str(file)).model.name == "localizer"
 
 
 def test_training_writes_a_localizer_and_goes_on_where_it_stopped(sources: Sources, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from deephar_ros.share import share_folder
 from deephar_ros.skeleton import H36M17
 from deephar_ros.sources import open_source
 from deephar_ros.track import TrackSettings, box_window
-from deephar_ros.train.raw_predictions import predict_videos
+from deephar_ros.train.raw_predictions import VideoPredictions, agreement, predict_videos
 
 BOXES = {"b.png": [10, 20, 70, 60], "sub/a.jpg": [30.5, 5, 50, 95]}
 
@@ -227,6 +227,20 @@ def test_broken_videos_are_left_out_and_named(
     found = predict(tmp_path / "out.npz", tiny_checkpoint, "--clips", videos, "--whole-image")
     assert found["names"].tolist() == ["long.mp4", "short.mp4"]
     assert "left out broken.avi" in capsys.readouterr().err
+
+
+def test_folders_that_bear_names_of_labels_tell_how_many_are_right() -> None:
+    names = ["test/sit/a.mp4", "test/sit/b.mp4", "test/sit/c.mp4", "test/walk/d.mp4"]
+    labels = np.array(["sit", "walk", "walk", "walk"])
+    found = VideoPredictions(
+        np.array(names), labels, np.array(["sit", "wave", "walk"]), np.zeros((4, 3), np.float32), np.ones(4, np.int64)
+    )
+    assert agreement(found) == [
+        "2 of 4 are called as their folders: 50.0 %",
+        "  sit: 1 of 3, walk 2",
+        "  walk: 1 of 1",
+    ]
+    assert agreement(replace(found, names=np.array([*names[:3], "test/somebody/d.mp4"]))) == []
 
 
 def test_an_action_set_that_the_model_lacks_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:

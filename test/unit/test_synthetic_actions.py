@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import made_body
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from deephar_ros.data.folder import folder_labels, load_folder_clips
+from deephar_ros.data.samples import DatasetError
 from deephar_ros.data.synthetic.actions import Action, Way, read_actions
 from deephar_ros.data.synthetic.assets import Assets, load_assets
 from deephar_ros.data.synthetic.motions import Motion, is_held_out, save_motions
@@ -20,6 +22,7 @@ from deephar_ros.data.synthetic.rotations import about
 from deephar_ros.data.synthetic.tracks import TrackJob, make_tracks, mean_rig
 from deephar_ros.share import share_folder
 from deephar_ros.skeleton import PA17
+from deephar_ros.sources import open_source
 from deephar_ros.strict import ConfigError
 
 ACTIONS = """
@@ -212,9 +215,13 @@ def test_rendered_clips_are_a_folder_data_set_with_joints(folder: Path, tmp_path
     pytest.importorskip("numba", reason="the renderer needs numba")
     from deephar_ros.data.synthetic.clips import ClipJob, render_clips
 
-    job = ClipJob(folder, folder / "actions.yaml", tmp_path, 4, frames=5, size=64, seed=1)
+    job = ClipJob(folder, folder / "actions.yaml", tmp_path, 4, frames=5, size=64, seed=1, fps=10)
     assert list(render_clips(job)) == [0, 1, 1, 1, 1]
     assert list(render_clips(job)) == [4]
+    with pytest.raises(DatasetError, match="made with other values"):
+        list(render_clips(replace(job, fps=30)))
+    stamps = [frame.seconds for frame in open_source(str(tmp_path / "train" / "hanging" / "000003.mp4")).frames]
+    np.testing.assert_allclose(np.diff(stamps), 0.1, atol=1e-3)
     assert folder_labels(tmp_path) == ("hanging", "sitting_down", "standing", "turning")
     clips = load_folder_clips(tmp_path, "train", PA17)
     assert [clip.name for clip in clips] == [

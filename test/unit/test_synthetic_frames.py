@@ -6,12 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import made_body
 import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="the renderer needs numba")
 
+from deephar_ros.data.cutouts import load_cutouts
 from deephar_ros.data.samples import DatasetError
 from deephar_ros.data.synthetic.assets import Assets, load_assets
 from deephar_ros.data.synthetic.backdrop import Light
@@ -132,6 +134,39 @@ def test_held_out_pictures_share_neither_bodies_nor_recordings(folder: Path, mad
     ]
     assert not poses[0] & poses[1]
     assert len(load_synthetic(tmp_path, "test")) == 12
+
+
+def test_cut_outs_are_whole_people_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    job = Job(folder, tmp_path / "cut", 8, SIZE, seed=3, cutouts=True)
+    assert list(render_frames(job)) == [0, 8]
+    assert list(render_frames(job)) == [8]
+    table = np.load(tmp_path / "cut" / "joints.npz")
+    assert (table["visibility"] != OUTSIDE).all()
+    for number, joints in zip(table["number"], table["joints"], strict=True):
+        alpha = cv2.imread(str(tmp_path / "cut" / "images" / f"{number:07d}.png"), cv2.IMREAD_UNCHANGED)[..., 3]
+        near = cv2.dilate(alpha, np.ones((5, 5)))
+        assert all(near[int(y), int(x)] > 0 for x, y, _ in joints)
+        assert alpha[[0, -1]].max() == alpha[:, [0, -1]].max() == 0  # nobody is cut off
+        assert 0.85 < max(cv2.boundingRect(alpha)[2:]) / SIZE < 0.97
+    people = load_cutouts(tmp_path / "cut", held_out=False)
+    for person, joints in zip(people, table["joints"], strict=True):
+        assert person.mask is not None
+        assert person.mask.shape == person.pixels.shape[:2]
+        assert max(person.mask[0].max(), person.mask[:, 0].max()) > 0  # cut to its bounds
+        np.testing.assert_allclose(np.diff(person.joints, axis=0), np.diff(joints[:, :2], axis=0), atol=1e-3)
+    with pytest.raises(DatasetError, match="holds people to train on"):
+        load_cutouts(tmp_path / "cut", held_out=True)
+
+
+def test_cut_outs_and_pictures_are_not_mixed_in_a_folder(folder: Path, made: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="made with another cutouts"):
+        list(render_frames(Job(folder, made, 12, SIZE, seed=3, cutouts=True)))
+    list(render_frames(Job(folder, tmp_path / "cut", 1, SIZE, seed=3, cutouts=True)))
+    with pytest.raises(DatasetError, match="made with another version"):
+        list(render_frames(Job(folder, tmp_path / "cut", 1, SIZE, seed=3)))
+    (tmp_path / "cut" / "images" / "0000000.png").unlink()
+    with pytest.raises(DatasetError, match=r"0000000\.png is not a picture with an alpha channel"):
+        load_cutouts(tmp_path / "cut", held_out=False)
 
 
 def test_a_picture_without_a_body_names_what_is_missing(tmp_path: Path) -> None:

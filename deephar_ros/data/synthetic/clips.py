@@ -54,6 +54,7 @@ class ClipJob:
     Attributes:
         count: clips; the actions take turns.
         size: pixels of the pictures' sides.
+        fps: frames per second, of which `frames` are rendered.
     """
 
     assets: Path
@@ -64,6 +65,11 @@ class ClipJob:
     size: int = 256
     seed: int = 0
     held_out: bool = False
+    fps: int = FPS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 240:
+            raise ValueError(f"{self.fps} frames per second are not between 1 and 240")
 
     @property
     def folder(self) -> Path:
@@ -88,14 +94,16 @@ def render_clips(job: ClipJob, workers: int = 1) -> Iterator[int]:
     """
     _, stage = _prepared(job.assets, job.actions, job.held_out)
     labels = [action.label for action in stage.actions]
-    made = {"version": VERSION, "seed": job.seed, "size": job.size, "frames": job.frames, "labels": labels}
+    made = {
+        "version": VERSION, "seed": job.seed, "size": job.size, "frames": job.frames, "labels": labels, "fps": job.fps
+    }  # fmt: skip
     file = job.folder / "clips.json"
     if file.is_file() and {**dict(read_json(file)), **made} != dict(read_json(file)):
         raise DatasetError(f"{file} was made with other values than {made}; choose another folder for --out")
     for label in labels:
         (job.folder / label).mkdir(parents=True, exist_ok=True)
     if not file.is_file():
-        file.write_text(json.dumps({**made, "layout": "pa17", "fps": FPS, "tables": TABLES}, indent=1) + "\n")
+        file.write_text(json.dumps({**made, "layout": "pa17", "tables": TABLES}, indent=1) + "\n")
     todo = [(job, number, 1) for number in range(job.count) if not _file(job, labels, number).is_file()]
     yield job.count - len(todo)
     yield from run_tasks(_render, todo, workers)
@@ -115,18 +123,20 @@ def _render(task: tuple[ClipJob, int, int]) -> int:
     job, number, _ = task
     cv2.setNumThreads(1)
     assets, stage = _prepared(job.assets, job.actions, job.held_out)
-    clip = render_clip(assets, stage, job.frames, job.size, job.seed, number)
+    clip = render_clip(assets, stage, job.frames, job.size, job.seed, number, job.fps)
     file = _file(job, [action.label for action in stage.actions], number)
     save_npz(file.with_suffix(".npz"), clip.tables, compressed=False)
-    _write_video(file, clip.pictures)
+    _write_video(file, clip.pictures, job.fps)
     return 1
 
 
-def render_clip(assets: Assets, stage: Stage, frames: int, size: int, seed: int, number: int) -> RenderedClip:
+def render_clip(
+    assets: Assets, stage: Stage, frames: int, size: int, seed: int, number: int, fps: int = FPS
+) -> RenderedClip:
     """Clip `number` of `seed`."""
     rng = np.random.default_rng([seed, number])
     label = number % len(stage.actions)
-    performance = stage.perform(label, frames, FPS, rng)
+    performance = stage.perform(label, frames, fps, rng)
     subject = int(rng.choice(assets.subjects))
     figure = assets.body.figure(assets.body.shapes[subject])
     rig = Rig(assets.body, figure)
@@ -171,13 +181,13 @@ def _camera(joints: Array, size: int, rng: np.random.Generator) -> Camera:
     return aim(view, points, size, rng.normal(0, 0.12, 3) * reach)
 
 
-def _write_video(path: Path, pictures: Sequence[Image]) -> None:
+def _write_video(path: Path, pictures: Sequence[Image], fps: int) -> None:
     """In full or not at all."""
     import av
 
     unfinished = path.with_suffix(".unfinished")
     with av.open(str(unfinished), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "20", "threads": "1"})
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "20", "threads": "1"})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for picture in pictures:

@@ -1,7 +1,7 @@
-"""A folder of rendered still pictures.
+"""A folder of rendered still pictures, or of people cut out of them.
 
 metadata.json     what it was made with, and the motions; another seed or size in the same folder is refused
-images/0000012.jpg
+images/0000012.jpg  cut-outs: .png with an alpha channel
 parts/0000000.npz what is known of the pictures of one part
 joints.npz        all parts that are there, see `TABLES`
 """
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deephar_ros.data.synthetic.assets import Assets, load_assets
+from deephar_ros.data.synthetic.cutout import EverydayPoses, render_cutout
 from deephar_ros.data.synthetic.families import FAMILIES
 from deephar_ros.data.synthetic.poses import PoseSource
 from deephar_ros.data.synthetic.still import Still, render_still
@@ -26,6 +27,8 @@ from deephar_ros.data.synthetic.store import Store, run_tasks
 
 VERSION = 2
 """1: the bend of the wrist moved half of the forearm."""
+
+CUTOUT_VERSION = 1
 
 PART = 250
 """Pictures in a part."""
@@ -51,6 +54,7 @@ class Job:
     Attributes:
         size: pixels of the pictures' sides.
         held_out: the part for testing: other bodies, recordings and backgrounds.
+        cutouts: whole people without backgrounds, instead of pictures.
     """
 
     assets: Path
@@ -59,10 +63,22 @@ class Job:
     size: int = 256
     seed: int = 0
     held_out: bool = False
+    cutouts: bool = False
 
     @property
     def store(self) -> Store:
         return Store(self.out, "joints.npz", list(TABLES))
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """What decides the contents."""
+        version = {"cutouts": CUTOUT_VERSION} if self.cutouts else {"version": VERSION}
+        return {**version, "size": self.size, "seed": self.seed, "held_out": self.held_out}
+
+    def render(self, assets: Assets, number: int) -> Still:
+        if self.cutouts:
+            return render_cutout(assets, EverydayPoses(assets.motions, self.held_out), self.size, self.seed, number)
+        return render_still(assets, PoseSource(assets.motions, self.held_out), self.size, self.seed, number)
 
 
 def render_frames(job: Job, workers: int = 1) -> Iterator[int]:
@@ -71,9 +87,8 @@ def render_frames(job: Job, workers: int = 1) -> Iterator[int]:
     Raises:
         FileNotFoundError, DatasetError: of the assets, or the folder holds pictures made otherwise.
     """
-    made = {"version": VERSION, "size": job.size, "seed": job.seed, "held_out": job.held_out}
     motions = motion_names(_assets(job.assets, job.held_out))
-    job.store.begin({**made, "motions": motions}, {"layout": "pa17", "tables": TABLES, "quality": JPEG_QUALITY})
+    job.store.begin({**job.made, "motions": motions}, {"layout": "pa17", "tables": TABLES, "quality": JPEG_QUALITY})
     (job.out / "images").mkdir(exist_ok=True)
     tasks = [(job, *part) for part in job.store.missing(job.count, PART)]
     yield job.count - sum(count for _, _, count in tasks)
@@ -89,9 +104,9 @@ def motion_names(assets: Assets) -> list[str]:
     return recorded + [f"{name}+" for name in recorded] + [f"family/{name}" for name in FAMILIES]
 
 
-def picture_file(folder: Path, number: int) -> Path:
+def picture_file(folder: Path, number: int, cutout: bool = False) -> Path:
     """Where a picture is."""
-    return folder / "images" / f"{number:07d}.jpg"
+    return folder / "images" / f"{number:07d}{'.png' if cutout else '.jpg'}"
 
 
 _assets = lru_cache(1)(load_assets)
@@ -102,11 +117,10 @@ def _render_part(task: tuple[Job, int, int]) -> int:
     job, first, count = task
     cv2.setNumThreads(1)
     assets = _assets(job.assets, job.held_out)
-    poses, names = PoseSource(assets.motions, job.held_out), motion_names(assets)
-    rows = []
+    names, rows = motion_names(assets), []
     for number in range(first, first + count):
-        still = render_still(assets, poses, job.size, job.seed, number)
-        _write_picture(picture_file(job.out, number), still)
+        still = job.render(assets, number)
+        _write_picture(picture_file(job.out, number, job.cutouts), still)
         rows.append(_row(still, number, names.index(still.motion), job.held_out))
     job.store.save(first, {name: np.stack([row[name] for row in rows]) for name in TABLES})
     return count
@@ -127,6 +141,7 @@ def _row(still: Still, number: int, motion: int, held_out: bool) -> dict[str, ND
 
 
 def _write_picture(path: Path, still: Still) -> None:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    if not cv2.imwrite(str(path), cv2.cvtColor(still.picture, cv2.COLOR_RGB2BGR), quality):
+    cutout = still.picture.shape[2] == 4
+    picture = cv2.cvtColor(still.picture, cv2.COLOR_RGBA2BGRA if cutout else cv2.COLOR_RGB2BGR)
+    if not cv2.imwrite(str(path), picture, [] if cutout else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise OSError(f"{path} cannot be written; is the disk full?")

@@ -49,8 +49,8 @@ class Person(NamedTuple):
         return self._replace(vertices=vertices, joints=self.joints + shift)
 
 
-def draw_person(assets: Assets, poses: PoseSource, rng: np.random.Generator) -> Person:
-    """A random one, about the origin and on the ground z = 0 if not airborne."""
+def draw_person(assets: Assets, poses: PoseSource, rng: np.random.Generator, props: bool = True) -> Person:
+    """A random one, about the origin and on the ground z = 0 if not airborne; maybe with what the pose rests on."""
     subject = int(rng.choice(assets.subjects))
     figure = assets.body.figure(assets.body.shapes[subject])
     pose = poses.draw(rng)
@@ -65,7 +65,7 @@ def draw_person(assets: Assets, poses: PoseSource, rng: np.random.Generator) -> 
     vertices += lift.astype(np.float32)
     body_vertices = len(vertices)
     support = _SUPPORTS.get(pose.motion)
-    if support and rng.random() < WITH_PROP:
+    if support and props and rng.random() < WITH_PROP:
         boxes = boxes_for(support, rig, turns, placed, rng)
         outfit, (vertices,) = with_boxes(outfit, [vertices], boxes, rng)
     return Person(outfit, vertices, body_vertices, rig.joints(placed)[0], pose, subject)

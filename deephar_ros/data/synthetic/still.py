@@ -35,6 +35,7 @@ class Still:
     """A picture (size, size, 3) RGB and what is known of it.
 
     Attributes:
+        picture: of a cut-out RGBA, (size, size, 4).
         joints: (17, 3) PA17: column and row in pixels, depth from the camera in mm.
         visibility: (17,) of OUTSIDE, HIDDEN, VISIBLE.
         camera: its turn and place are in the person's world.
