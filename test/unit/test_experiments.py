@@ -19,7 +19,7 @@ from deephar_ros.train.read_config import load_config
 from deephar_ros.train.trainer import Trainer
 
 FOLDER = Path(__file__).parents[2] / "config" / "train"
-FILES = sorted(path.name for path in FOLDER.glob("*.yaml") if path.name != "localizer.yaml")
+FILES = sorted(path.name for path in FOLDER.glob("*.yaml") if not path.name.startswith("localizer"))
 NARROW = [
     "model.network.growth=4",
     "model.network.num_pose_features=16",

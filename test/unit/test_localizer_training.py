@@ -219,8 +219,9 @@ def test_rendered_people_come_with_a_folder_and_a_share() -> None:
     for wrong in ({"train": share}, {"train": LocalizerTrainConfig(), "rendered": "cutouts"}):
         with pytest.raises(ValueError, match="together or not at all"):
             LocalizerRun(LocalizerSpec(), **wrong)
-    file = Path(__file__).parents[2] / "config" / "train" / "localizer.yaml"
-    assert build(LocalizerRun, read_yaml(file), str(file)).model.name == "localizer"
+    for name in ("localizer", "localizer_rooms"):
+        file = Path(__file__).parents[2] / "config" / "train" / f"{name}.yaml"
+        assert build(LocalizerRun, read_yaml(file), str(file)).model.name == "localizer"
 
 
 def test_training_writes_a_localizer_and_goes_on_where_it_stopped(sources: Sources, tmp_path: Path) -> None:

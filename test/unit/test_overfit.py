@@ -61,7 +61,7 @@ def learn(run: RunConfig, out: Path) -> tuple[dict[str, float], Trainer]:
 def test_sixteen_pictures_are_learnt_to_the_last_joint(tmp_path: Path) -> None:
     run = RunConfig(
         ModelSpec(NETWORK, input_size=64),
-        settled(StageConfig("pose", epochs=1, epoch_steps=300, batch=16, pose={"people": 1}), 100, 1e-3),
+        settled(StageConfig("pose", epochs=1, epoch_steps=300, batch=16, pose={"people": 1}), 200, 1e-3),
         DataConfig((SetConfig("people", "lsp", "lsp_train", rows=(0, 16)),), validation=("people",)),
         augment=AugmentSection("ours", ours=STILL),
         optimizer=OptimizerConfig(learning_rate=3e-3, clip=1.0),
