@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -47,7 +48,9 @@ class Processes:
         arguments = [part for parameter in parameters for part in ("-p", parameter)]
         command = [sys.executable, "-m", f"deephar_ros.node.{name}", "--ros-args", *arguments]
         # Own session: Ctrl-C reaches only this process, which then ends the others in order.
-        process = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, stdout=stdout)
+        process = subprocess.Popen(
+            command, start_new_session=True, preexec_fn=partial(_die_with_parent, os.getpid()), stdout=stdout
+        )
         self._running[name] = process
         return process
 
@@ -70,9 +73,11 @@ class Processes:
                 process.wait()
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before this process asked to be told
+            os._exit(1)
 
 
 def run(source: str, checkpoint: Path, out: Path, seconds: float | None) -> None:
