@@ -24,8 +24,8 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:
-    """Parts of four real frames (4, 128, 128, 3), half a second apart."""
-    frames = islice(open_source(str(demo_clip())).frames, 0, 60, 15)
+    """Parts of four real frames (4, 128, 128, 3), a second apart, of somebody who comes and waves."""
+    frames = islice(open_source(str(demo_clip())).frames, 60, 180, 30)
     return np.stack([frame.pixels[200:328, 256:384] for frame in frames])
 
 
