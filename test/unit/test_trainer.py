@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ from deephar_ros.train.objective import Objective
 from deephar_ros.train.schedules import make_optimizer, rate_factor
 
 BOTH = {"pose": {"people": 1.0}, "action": {"videos": 1.0}}
+
+
+class Repeating(Noise):
+    """The same batches again and again, which can be learned by heart."""
+
+    def steps(self, stage: int, first: int) -> Iterator[dict[str, Batch]]:
+        return repeat(next(super().steps(stage, 0)))
 
 
 class Stopping(Noise):
@@ -225,9 +233,9 @@ def test_tensorboard_gets_scalars_and_pictures_with_predictions(tmp_path: Path) 
 def test_bfloat16_and_one_supervised_block_train_too(tmp_path: Path) -> None:
     run = make_run(stage(epochs=10, **BOTH), loss=LossConfig(blocks=("last",)))
     run = replace(run, runtime=replace(run.runtime, bfloat16=True))
-    make_trainer(tmp_path, run).fit(Noise(run))
+    make_trainer(tmp_path, run).fit(Repeating(run))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["pose_loss"] < lines[0]["pose_loss"]
+    assert lines[-1]["pose_loss"] < 0.95 * lines[0]["pose_loss"]
 
 
 def test_unused_stage_arguments_are_refused() -> None:

@@ -43,10 +43,10 @@ def render_cutout(assets: Assets, poses: PoseSource, size: int, seed: int, numbe
     """Person `number` of `seed`, whole: the picture is (size, size, 4) RGBA, nothing but the person covers anything."""
     rng = np.random.default_rng([seed, number])
     person = draw_person(assets, poses, rng, props=False)
-    some = person.vertices[::7].astype(float)
-    reach = float(np.linalg.norm(some - (some.min(0) + some.max(0)) / 2, axis=1).max())
+    points = person.vertices.astype(float)
+    reach = float(np.linalg.norm(points - (points.min(0) + points.max(0)) / 2, axis=1).max())
     camera = aim(
-        replace(draw_view(rng, reach), fill=FILL, shift=(0.0, 0.0)), some, size, rng.normal(0, 0.12, 3) * reach
+        replace(draw_view(rng, reach), fill=FILL, shift=(0.0, 0.0)), points, size, rng.normal(0, 0.12, 3) * reach
     )
     drawn = draw(person.outfit, person.vertices, camera, draw_light(assets.backgrounds.draw(size, rng), rng))
     seen = camera.project(person.joints)
