@@ -82,7 +82,9 @@ def _compiled() -> Any:
     """
     from numba import get_num_threads, njit, prange, set_num_threads
 
-    set_num_threads(min(torch.get_num_threads(), get_num_threads()))  # its own default is every core
+    threads = torch.get_num_threads()
+    set_num_threads(min(threads, get_num_threads()))  # its own default is every core
+    torch.set_num_threads(threads)  # where both use OpenMP, numba has just given it every core, too
 
     @njit(parallel=True, fastmath=True, cache=True)
     def weight_gradient(padded, gradient, size):  # type: ignore[no-untyped-def]  # pragma: no cover  # machine code

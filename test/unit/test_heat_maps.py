@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -106,3 +109,19 @@ def test_only_depthwise_convolutions_are_sped_up(tiny_net: SPNet) -> None:
     depthwise = [m for m in net.modules() if isinstance(m, Conv) and m.groups > 1]
     assert speed_up(net) == len(depthwise) > 0
     assert net.state_dict().keys() == tiny_net.state_dict().keys()
+
+
+def test_pytorch_keeps_the_threads_it_was_given() -> None:
+    pytest.importorskip("numba")
+    code = """
+import torch
+from deephar_ros.model.blocks import Conv
+from deephar_ros.train.depthwise import speed_up
+net = Conv(8, 8, 3, groups=8)
+assert speed_up(net) == 1
+net(torch.randn(1, 8, 4, 4)).sum().backward()
+print(torch.get_num_threads())
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "1\n"
