@@ -52,11 +52,14 @@ def _resolve(name: str) -> str:
 def done_by(peer: Peer) -> Names:
     """Full names of what the running node does."""
     node, names = peer.node, ("perception_node", "/")
-    return {
-        "subscribe": {name for name, _ in node.get_subscriber_names_and_types_by_node(*names)},
-        "publish": {name for name, _ in node.get_publisher_names_and_types_by_node(*names)},
-        "reply": {name for name, _ in node.get_service_names_and_types_by_node(*names)},
-    }
+    try:
+        return {
+            "subscribe": {name for name, _ in node.get_subscriber_names_and_types_by_node(*names)},
+            "publish": {name for name, _ in node.get_publisher_names_and_types_by_node(*names)},
+            "reply": {name for name, _ in node.get_service_names_and_types_by_node(*names)},
+        }
+    except RuntimeError:  # between two runs there is no such node
+        return {"subscribe": set(), "publish": set(), "reply": set()}
 
 
 def unmet(rules: set[str], names: set[str]) -> set[str]:

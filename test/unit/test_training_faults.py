@@ -66,6 +66,7 @@ def test_the_log_loses_what_came_after_the_state_and_half_a_line(tmp_path: Path)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_state_whole(tmp_path: Path) -> None:
+    torch.set_num_threads(1)  # as the accident has: sums of more differ in the last digits
     run, out = chosen_run(), tmp_path / "full"
     reason = accident("disk", str(out)).stdout.splitlines()[-1]
     assert re.search(r"(state|weights)\.safetensors cannot be written \(File too large\); make room", reason)
