@@ -14,6 +14,7 @@ from deephar_ros.data.lsp import load_lsp
 from deephar_ros.data.pictures import read
 from deephar_ros.data.resample import Image
 from deephar_ros.data.samples import DatasetError, Sample
+from deephar_ros.data.synthetic.store import picture_file
 from deephar_ros.geometry import Array, bounds
 from deephar_ros.skeleton import PA17
 from deephar_ros.sources import read_picture
@@ -167,7 +168,7 @@ def load_cutouts(folder: Path, held_out: bool) -> list[Portrait]:
     if (table["held_out"] != held_out).any():
         raise DatasetError(f"{folder} holds people {'to train on' if held_out else 'held out for tests'}; take others")
     rows = zip(table["number"], table["joints"], strict=True)
-    return [_cutout(folder / "images" / f"{number:07d}.png", joints[:, :2]) for number, joints in rows]
+    return [_cutout(picture_file(folder, number, cutout=True), joints[:, :2]) for number, joints in rows]
 
 
 def _cutout(path: Path, joints: Array) -> Portrait:

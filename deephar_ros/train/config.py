@@ -44,7 +44,7 @@ class SetConfig:
         teacher: file with depths of LSP's persons and with their sides put right (`data.lsp.read_teacher`).
         folds, use_folds: only the items whose number modulo `folds` is among `use_folds`.
         labels: the model's action for each of the set's; clips of others are left out. Empty: that of the same
-            number, for synthetic tracks of the same name.
+            number; for synthetic tracks, and clips that `features.pose_network` looks at, of the same name.
         only, without: patterns (* and ?) of the names of clips that are taken, or left out.
         clips: of a video, evenly over its length, whose mean is its evaluation; from poses or features only.
     """

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -22,7 +21,7 @@ from deephar_ros.model.features import section_sizes
 from deephar_ros.settings import node_settings
 from deephar_ros.train.config import RunConfig, SetConfig
 from deephar_ros.train.feature_cache import network_digest
-from deephar_ros.train.own_actions_clips import PACES, clip_indices
+from deephar_ros.train.own_actions_clips import clip_indices, draw_clip
 from deephar_ros.train.own_actions_rows import ClipRows, RowReader
 from deephar_ros.train.sets import load_clips
 
@@ -47,23 +46,16 @@ class FollowedClips(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, k))
         index = k % len(self.clips)
-        choices = self._choices(index, float(np.exp(rng.uniform(*np.log(PACES)))))
-        side = int(rng.integers(self.rows[index].rows.shape[1]))
         labels = torch.full((len(self.spec.labels),), -1)
         labels[self.action_set] = self.clips[index].label
-        return self._rows(index, choices[rng.integers(len(choices))], side), torch.zeros(0), labels
+        return torch.from_numpy(draw_clip(self.rows[index], self.spec, rng)), torch.zeros(0), labels
 
     def evaluation(self, index: int, count: int) -> Tensor:
         """(count, T, K) rows of clips evenly over a video; the middle one if there is one."""
-        choices = self._choices(index, 1.0)
+        rows = self.rows[index]
+        choices = clip_indices(rows.stamps, self.spec.clip_frames, self.spec.clip_spacing)
         places = (np.arange(count) + 0.5) / count * len(choices)
-        return torch.stack([self._rows(index, choices[int(place)], 0) for place in places])
-
-    def _choices(self, index: int, pace: float) -> NDArray[np.intp]:
-        return clip_indices(self.rows[index].stamps, self.spec.clip_frames, self.spec.clip_spacing * pace)
-
-    def _rows(self, index: int, chosen: NDArray[np.intp], side: int) -> Tensor:
-        return torch.from_numpy(self.rows[index].rows[chosen, side].astype(np.float32))
+        return torch.from_numpy(rows.rows[choices[places.astype(int)], 0].astype(np.float32))
 
 
 def followed_clips(run: RunConfig, cfg: SetConfig, data: Path, device: torch.device) -> FollowedClips:

@@ -50,6 +50,14 @@ def clip_indices(stamps: NDArray[np.int64], frames: int, spacing: float) -> NDAr
     return _nearest(stamps, np.linspace(stamps[0], stamps[-1], frames)[None])[0]
 
 
+def draw_clip(rows: ClipRows, spec: ModelSpec, rng: np.random.Generator) -> Array:
+    """(T, K) of a random clip of a recording, at a random pace, maybe mirrored."""
+    pace = np.exp(rng.uniform(*np.log(PACES)))
+    choices = clip_indices(rows.stamps, spec.clip_frames, spec.clip_spacing * pace)
+    side = rng.integers(rows.rows.shape[1])
+    return rows.rows[choices[rng.integers(len(choices))], side].astype(np.float32)
+
+
 def _nearest(stamps: NDArray[np.int64], wanted: Array | NDArray[np.int64]) -> tuple[NDArray[np.intp], Array]:
     """Of times (N, T) the places of the nearest stamps, and how far these are."""
     distance = np.abs(stamps - wanted[..., None])
@@ -76,11 +84,7 @@ class OwnBatches:
 
     def _draw(self, label: int, rng: np.random.Generator) -> Array:
         clips = self._by_label[label]
-        rows = clips[rng.integers(len(clips))].rows
-        pace = np.exp(rng.uniform(*np.log(PACES)))
-        choices = clip_indices(rows.stamps, self._spec.clip_frames, self._spec.clip_spacing * pace)
-        side = rng.integers(rows.rows.shape[1])
-        return rows.rows[choices[rng.integers(len(choices))], side].astype(np.float32)
+        return draw_clip(clips[rng.integers(len(clips))].rows, self._spec, rng)
 
 
 @torch.inference_mode()

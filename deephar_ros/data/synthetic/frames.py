@@ -23,7 +23,7 @@ from deephar_ros.data.synthetic.cutout import EverydayPoses, render_cutout
 from deephar_ros.data.synthetic.families import FAMILIES
 from deephar_ros.data.synthetic.poses import PoseSource
 from deephar_ros.data.synthetic.still import Still, render_still
-from deephar_ros.data.synthetic.store import Store, run_tasks
+from deephar_ros.data.synthetic.store import Store, picture_file, run_tasks
 
 VERSION = 2
 """1: the bend of the wrist moved half of the forearm."""
@@ -102,11 +102,6 @@ def motion_names(assets: Assets) -> list[str]:
     """All that poses may come from; those with a plus have the legs of another one."""
     recorded = [motion.name for motion in assets.motions if motion.held_out == assets.held_out]
     return recorded + [f"{name}+" for name in recorded] + [f"family/{name}" for name in FAMILIES]
-
-
-def picture_file(folder: Path, number: int, cutout: bool = False) -> Path:
-    """Where a picture is."""
-    return folder / "images" / f"{number:07d}{'.png' if cutout else '.jpg'}"
 
 
 _assets = lru_cache(1)(load_assets)

@@ -11,6 +11,7 @@ from deephar_ros.camera import PinholeCamera
 from deephar_ros.data.arrays import read_npz
 from deephar_ros.data.joints import to_layout
 from deephar_ros.data.samples import DatasetError, Picture, Sample
+from deephar_ros.data.synthetic.store import picture_file
 from deephar_ros.data.windows import CropWindow
 from deephar_ros.files import read_json
 from deephar_ros.geometry import Array, bounds
@@ -57,7 +58,7 @@ def load_synthetic(folder: Path, split: Split = "all", layout: Layout = PA17) ->
         samples.append(
             Sample(
                 name=f"{number:07d}",
-                picture=Picture(folder / "images" / f"{number:07d}.jpg"),
+                picture=Picture(picture_file(folder, number)),
                 joints=to_layout(points, PA17.joints, layout),
                 layout=layout,
                 window=_window(points),

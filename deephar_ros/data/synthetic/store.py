@@ -21,6 +21,11 @@ Task = tuple[Any, int, int]
 """A job, the number of its first item, and how many."""
 
 
+def picture_file(folder: Path, number: int, cutout: bool = False) -> Path:
+    """Where a rendered picture is, or a cut-out."""
+    return folder / "images" / f"{number:07d}{'.png' if cutout else '.jpg'}"
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder with `metadata.json`, parts, and one file of all parts.
